@@ -1,0 +1,1 @@
+"""The immutable values that every layer passes on; no behaviour beyond reading them."""
