@@ -67,7 +67,8 @@ class BlockEnvelope:
 
     needle: a literal that must be in the window before `read` is tried.
     read: takes all lines of a window; what it understands becomes records, the other lines stay lines, in order.
-          The records' text may still be in another envelope. Never raises; a record cut in half is kept as far as it goes.
+          The records' text may still be in another envelope.
+          Never raises; a record cut in half is kept as far as it goes.
     """
 
     name: str

@@ -144,7 +144,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone: its `free: min: low: high:` line, `lowmem_reserve[]` and buddy line. node is None on a non-NUMA kernel."""
+    """One zone: its `free: min: low: high:` line, `lowmem_reserve[]` and buddy line.
+
+    node is None on a non-NUMA kernel.
+    """
 
     node: int | None
     name: str
@@ -241,9 +244,12 @@ class Victim:
 
 
 class Share(NamedTuple):
-    """One part of the memory balance."""
+    """One part of the memory balance.
 
-    name: str  # anon, file, shmem, slab_reclaimable, slab_unreclaimable, kernel_stack, pagetables, hugetlb, cma_free, free, …, unaccounted
+    name: anon, file, shmem, slab_reclaimable, slab_unreclaimable, kernel_stack, pagetables, hugetlb, free, …, unaccounted.
+    """
+
+    name: str
     bytes: int
 
 
