@@ -1,1 +1,1 @@
-""""""
+"""The edge: files, processes and devices of the machine; everything with a side effect starts here."""

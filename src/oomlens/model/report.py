@@ -246,7 +246,8 @@ class Victim:
 class Share(NamedTuple):
     """One part of the memory balance.
 
-    name: anon, file, shmem, slab_reclaimable, slab_unreclaimable, kernel_stack, pagetables, hugetlb, free, …, unaccounted.
+    name: anon, file, shmem, slab_reclaimable, slab_unreclaimable, kernel_stack, pagetables, hugetlb, free, …
+    and unaccounted for the rest.
     """
 
     name: str

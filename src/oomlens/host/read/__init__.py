@@ -1,1 +1,1 @@
-""""""
+"""Reading: sources of log bytes; every root path is a parameter."""
