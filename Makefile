@@ -1,4 +1,3 @@
-PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
@@ -7,30 +6,23 @@ BIN = $(VENV)/bin
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(BIN)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
-	@touch $@
+test: ## everything that CI runs: formatter, linter, types, imports, tests
+	./run test
 
-setup: $(BIN)/.ready ## a virtual environment with everything in it
-
-test: setup ## the tests that need nothing special (under a minute)
+quick: ## the tests alone, without the slow and the live ones
 	$(BIN)/python -m pytest -q -n 2 -m "not live"
 
-live: setup ## tests on the running kernel (root, a memory cgroup of their own)
+live: ## tests on the running kernel (root, a memory cgroup of their own)
 	$(BIN)/python -m pytest -q -m live
 
-lint: setup ## formatter and linter
+lint: ## formatter and linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: setup ## strict types, source and tests
+types: ## strict types, source and tests
 	$(BIN)/mypy
 
-imports: setup ## every import points down, the core is pure
+imports: ## every import points down, the core is pure
 	$(BIN)/lint-imports
 
-check: lint types imports test live ## everything that CI runs
-
-.PHONY: help setup test live lint types imports check
+.PHONY: help test quick live lint types imports

@@ -1,0 +1,61 @@
+"""The task table (mm/oom_kill.c dump_tasks): columns are taken from the header line, never from the kernel version."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+HEADER = re.compile(r"^\s*\[\s*pid\s*\]\s+uid\s.*?\bname\s*$")
+HEADER_START = re.compile(r"^\s*\[\s*pid\s*\]")
+ROW_START = re.compile(r"^\s*\[\s*\d+\]\s+-?\d")
+ANNOUNCEMENT = "Tasks state (memory values in pages):"
+_COLUMN = re.compile(r"\S+")
+# Every table that mainline printed begins with these; a table whose header is lost is read this far.
+_HEADLESS_COLUMNS = ("pid", "uid", "tgid", "total_vm", "rss", "oom_score_adj")
+_HEADLESS = re.compile(
+    r"^\s*\[\s*(\d+)\]\s+(-?\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(?:-?\d+\s+)*?(-?\d+) ((?:[^\d\s\-]|-(?!\d)).*|)$", re.DOTALL
+)
+
+
+class TableRow(NamedTuple):
+    """One row as printed: its numbers in the order of `columns`, and the name."""
+
+    columns: tuple[str, ...]
+    numbers: tuple[int, ...]
+    comm: str
+
+    @property
+    def pid(self) -> int:
+        return self.numbers[0]
+
+
+@lru_cache(maxsize=32)
+def columns_of(header: str) -> tuple[str, ...]:
+    """Names of the number columns of a header line, `pid` first; the name column is left out."""
+    words = _COLUMN.findall(header.replace("[", " ").replace("]", " "))
+    return tuple(words[:-1])
+
+
+@lru_cache(maxsize=32)
+def _row_pattern(count: int) -> re.Pattern[str]:
+    # One blank stands between the last number and the name, which may itself begin with blanks.
+    numbers = r"\s+(-?\d+)" * (count - 1)
+    return re.compile(rf"^\s*\[\s*(\d+)\]{numbers}(?: (.*))?$", re.DOTALL)
+
+
+def read_row(text: str, columns: tuple[str, ...] | None) -> TableRow | None:
+    """A row of the table, or None where the text is not one (or a damaged one).
+
+    columns: from `columns_of`; None where the header is lost, then only the certain columns are given.
+    """
+    if columns is None:
+        found = _HEADLESS.match(text)
+        if found is None:
+            return None
+        return TableRow(_HEADLESS_COLUMNS, tuple(map(int, found.groups()[:-1])), found[7])
+    found = _row_pattern(len(columns)).match(text)
+    if found is None:
+        return None
+    cells = found.groups()
+    return TableRow(columns, tuple(map(int, cells[:-1])), cells[-1] or "")

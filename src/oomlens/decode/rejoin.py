@@ -1,0 +1,146 @@
+"""Records -> readings: lines that a mailer, a terminal or another CPU broke are put together again, by grammar.
+
+A record that begins a line of the kernel's and does not end it takes the headerless records behind it, for as long as
+the strict pattern has not matched; the longest match wins.
+What does not help stays a record of its own, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from oomlens.decode.grammar import NOTHING, Reading, read_line
+from oomlens.decode.grammar.counters import join_counters
+from oomlens.decode.grammar.tasks import columns_of, read_row
+from oomlens.model.record import Record
+
+_MOST_PIECES = 6
+
+
+class Read(NamedTuple):
+    """A record (joined where it had been broken) with what the grammar says about it."""
+
+    record: Record
+    reading: Reading
+
+
+def _has_header(record: Record) -> bool:
+    return (
+        record.uptime_seconds is not None
+        or record.stamp is not None
+        or record.ident is not None
+        or record.level is not None
+        or record.caller is not None
+    )
+
+
+def _may_follow(record: Record, base: Record) -> bool:
+    """The cheap half of `_is_tail`: most records have a header of their own."""
+    return record.uptime_seconds is None or record.uptime_seconds == base.uptime_seconds or record.text.startswith(",")
+
+
+def _is_tail(record: Record, base: Record) -> bool:
+    """Whether a record may be the rest of `base`."""
+    if not record.text.strip():
+        return False
+    if record.text.startswith(",") and record.ident == base.ident:
+        return True  # pr_cont pieces that another CPU tore off get a header of their own
+    if _has_header(record):
+        # A newline inside a process name: one record of the kernel's, so the stamps are equal.
+        same = record.line == base.last_line or (
+            record.uptime_seconds is not None and record.uptime_seconds == base.uptime_seconds
+        )
+        return same and record.text[:1] != "[" and read_line(record.text) is NOTHING
+    reading = read_line(record.text)
+    return reading is NOTHING or (reading.counters is not None and reading.counters.zone is None)
+
+
+def _tails(records: Sequence[Record], index: int) -> list[Record]:
+    base = records[index]
+    tails: list[Record] = []
+    for record in records[index + 1 : index + 1 + _MOST_PIECES]:
+        if not _is_tail(record, base):
+            break
+        tails.append(record)
+        base = base._replace(last_line=record.last_line)
+    return tails
+
+
+def _glue(base: Record, tail: Record) -> tuple[str, ...]:
+    """What may have stood between two pieces, likeliest first."""
+    if _has_header(tail) and not tail.text.startswith(","):
+        return ("\n", "")
+    last = base.text.rsplit(" ", 1)[-1]
+    if base.text.startswith("oom-kill:") or (last.startswith("/") and not tail.text.lstrip().startswith("killed ")):
+        return ("", " ")  # a terminal broke it inside a path; mailers break at blanks
+    return (" ", "")
+
+
+def _extended(base: Record, record: Record, text: str) -> Record:
+    return base._replace(text=text, last_line=record.last_line, last_byte=max(base.last_byte, record.last_byte))
+
+
+def _longest(base: Record, tails: Sequence[Record], columns: tuple[str, ...] | None) -> tuple[Read, int] | None:
+    """The longest joining that reads strictly: (joined, number of tails used), or None."""
+    best: tuple[Read, int] | None = None
+    candidates = [base]
+    for used, tail in enumerate(tails, 1):
+        longer: list[Record] = []
+        for candidate in candidates:
+            for glue in _glue(candidate, tail):
+                stripped = tail.text if glue == "\n" else tail.text.strip()
+                text = (candidate.text if glue == "\n" else candidate.text.rstrip()) + glue + stripped
+                longer.append(_extended(candidate, tail, text))
+        candidates = longer
+        for candidate in candidates:
+            reading = read_line(candidate.text)
+            if (reading.fact is not None and not reading.weak) or reading.table == "header":
+                best = Read(candidate, reading), used
+                break
+            if reading.table == "row" and columns is not None and read_row(candidate.text, columns) is not None:
+                best = Read(candidate, reading), used
+                break
+    return best
+
+
+def _join_counters(base: Record, tails: Sequence[Record]) -> tuple[Read, int]:
+    joined, used = base, 0
+    for tail in tails:
+        text = join_counters(joined.text, tail.text)
+        reading = read_line(text)
+        if reading.counters is None:
+            break
+        joined = _extended(joined, tail, text)
+        used += 1
+    return Read(joined, read_line(joined.text)), used
+
+
+def rejoin(records: Sequence[Record]) -> Iterator[Read]:
+    """All records in order, broken lines joined; those that are none of ours come with `NOTHING`."""
+    columns: tuple[str, ...] | None = None
+    index = 0
+    while index < len(records):
+        record = records[index]
+        reading = read_line(record.text)
+        index += 1
+        if (
+            reading is not NOTHING
+            and (reading.started or reading.extendable)
+            and index < len(records)
+            and _may_follow(records[index], record)
+        ):
+            whole = reading.table == "row" and (columns is None or read_row(record.text, columns) is not None)
+            tails = [] if whole else _tails(records, index - 1)
+            if tails:
+                used = 0
+                if reading.counters is not None:
+                    (record, reading), used = _join_counters(record, tails)
+                else:
+                    found = _longest(record, tails, columns)
+                    if found is not None:
+                        (record, reading), used = found
+                index += used
+        if reading.table == "header":
+            columns = columns_of(record.text)
+        yield Read(record, reading)
