@@ -34,7 +34,7 @@ def _row(needle: str, pattern: str, above: str | None = None, **says: str) -> Ro
 _ID = r"(?P<container_id>[0-9a-f]{12,64})"
 _SEP = r"(?:-|\\x2d)"  # systemd's escape of "-", as such and undone by a logger
 _RANDOM = r"(?:[0-9]+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-# Kubernetes pod uids are UUIDs, those of static pods 32 hexadecimal digits (a hash of the manifest); kubelet checks neither.
+# Kubernetes pod uids are UUIDs, those of static pods 32 hexadecimal digits (a hash); kubelet checks neither.
 _POD = r"(?P<pod_uid>[0-9A-Za-z][0-9A-Za-z_-]*)"
 _QOS = r"(?P<qos_class>besteffort|burstable)"
 _DESKTOP = r"(?:^|/)(?:app|background|session)(?:-[^/]+)?\.slice$"
@@ -61,7 +61,7 @@ ROWS: tuple[Row, ...] = (
     _row("cri-containerd", rf"cri-containerd[-:]{_ID}(?:\.scope)?", runtime="containerd"),
     _row("nerdctl-", rf"nerdctl-{_ID}\.scope", runtime="containerd"),
     _row("", _ID, above=r"(?:^|/)k8s\.io$", runtime="containerd"),
-    # Docker (daemon/oci_linux.go): docker-<id>.scope with the systemd driver, else /docker/<id> or <cgroup-parent>/<id>.
+    # Docker (daemon/oci_linux.go): docker-<id>.scope with the systemd driver, else /docker/<id>, <cgroup-parent>/<id>.
     _row("docker-", rf"docker-{_ID}\.scope", runtime="docker"),
     _row("docker:", rf".+\.slice:docker:{_ID}", runtime="docker"),
     _row("", rf"{_ID}", above=r"(?:^|/)docker$", runtime="docker"),
@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
     _row("balena-", rf"balena-{_ID}\.scope", runtime="balena"),
     # BuildKit (executor/oci): builds below the daemon's cgroup.
     _row("", r"(?P<container_id>[0-9a-z]{12,64})", above=r"(?:^|/)buildkit$", runtime="buildkit"),
-    # Podman (libpod/container_internal_linux.go, oci_conmon_linux.go): container, its conmon, the pod's slice or cgroup.
+    # Podman (libpod/container_internal_linux.go, oci_conmon_linux.go): container, its conmon, the pod's slice.
     _row("libpod", rf"libpod-conmon-{_ID}(?:\.scope)?", runtime="podman"),
     _row("libpod", rf"libpod-{_ID}(?:\.scope)?", runtime="podman"),
     _row("libpod_pod", r"(?:.+-)?libpod_pod_(?P<pod_uid>[0-9a-f]{12,64})(?:\.slice)?", runtime="podman"),
@@ -105,8 +105,8 @@ ROWS: tuple[Row, ...] = (
         "job_", r"job_(?P<job>[0-9]+)", above=r"(?:^|/)slurm(?:_[^/]+)?/uid_[0-9]+$|slurmstepd\.scope$", manager="slurm"
     ),
     _row("step_", r"step_(?P<step>[0-9a-z_]+)", above=r"(?:uid_[0-9]+|slurmstepd\.scope)/job_[0-9]+$", manager="slurm"),
-    _row("slurm", r"slurm(?:_.+)?|(?:.+_)?slurmstepd\.scope|slurm[a-z]*\.service", manager="slurm"),
-    # Nomad (client/lib/cgroupslib, cgutil before 1.7): <alloc>.<task>.scope in nomad.slice or /nomad, share and reserve.
+    _row("slurm", r"slurm(?:_.+)?|(?:.+_)?slurmstepd\.scope", manager="slurm"),
+    # Nomad (client/lib/cgroupslib; before 1.7 cgutil): <alloc>.<task>.scope in nomad.slice or /nomad.
     _row(
         ".scope",
         rf"(?P<job>{_UUID})[.-](?P<container_name>.+)\.scope",
@@ -114,19 +114,19 @@ ROWS: tuple[Row, ...] = (
         manager="nomad",
     ),
     _row("-", rf"(?P<job>{_UUID})", above=r"(?:^|/)nomad(?:\.slice)?(?:/[a-z]+(?:\.slice)?)?$", manager="nomad"),
-    _row("nomad", r"nomad(?:\.slice|\.service)?", manager="nomad"),
+    _row("nomad", r"nomad(?:\.slice)?", manager="nomad"),
     # Amazon ECS agent on EC2, which runs Docker (agent/taskresource/cgroup; pull request 3127 for cgroup v2).
     _row("ecstasks-", r"ecstasks-(?P<job>[0-9a-f-]+)\.slice", manager="ecs"),
     _row("", _ID, above=r"(?:^|/)ecs/[0-9a-f-]{32,36}$", runtime="docker"),
     _row("", r"(?P<job>[0-9a-f-]{32,36})", above=r"(?:^|/)ecs$", manager="ecs"),
-    _row("ecs", r"ecs|ecstasks\.slice|ecs\.service", manager="ecs"),
+    _row("ecs", r"ecs|ecstasks\.slice", manager="ecs"),
     # snapd (sandbox/cgroup/tracking.go): snap.NAME.APP[-.]<uuid>.scope, services snap.NAME.APP.service.
     _row("snap.", rf"snap\.(?P<app>.+?)[.-]{_UUID}\.scope", manager="snap"),
     _row("snap.", r"snap\.(?P<app>.+)\.(?:service|scope)", manager="snap"),
     # Flatpak (common/flatpak-run.c): app-flatpak-<id>-<number>.scope, before the desktop convention without app-.
     _row("flatpak-", rf"(?:app-)?flatpak-(?P<app>.+?)(?:-{_RANDOM})?\.scope", manager="flatpak"),
-    # Desktop convention (systemd.io/DESKTOP_ENVIRONMENTS): app[-<launcher>]-<id>, then -<random>.scope, [@<random>].service
-    # or .slice.
+    # Desktop convention (systemd.io/DESKTOP_ENVIRONMENTS): app[-<launcher>]-<id>,
+    # then -<random>.scope, [@<random>].service or .slice.
     # The id has its "-" escaped, so the first plain "-" ends the launcher.
     _row("app-", rf"app-(?:[^-]+-)?(?P<app>[^-@]+)-{_RANDOM}\.scope", above=_DESKTOP),
     _row("app-", r"app-(?:[^-]+-)?(?P<app>[^-@]+)(?:@.*)?\.service", above=_DESKTOP),
