@@ -104,10 +104,11 @@ class CgroupNames:
     runtime: str | None = None
     container_id: str | None = None
     container_name: str | None = None
-    pod_uid: str | None = None
+    pod_uid: str | None = None  # Kubernetes pod uid, Podman pod id
     qos_class: str | None = None  # Guaranteed, Burstable, BestEffort
     job: str | None = None  # Slurm job and step, Nomad allocation, ECS task
     manager: str | None = None
+    app: str | None = None  # desktop application, snap or flatpak, by its id
 
 
 @dataclass(frozen=True, slots=True)
