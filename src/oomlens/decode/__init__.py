@@ -15,7 +15,9 @@ from oomlens.model.report import Report
 _KERNEL_IDENTS = frozenset({None, "kernel", "kern", "klogd"})
 
 
-def decode_window(data: bytes, first_byte: int, first_line: int, source: str, reference: datetime | None) -> list[Report]:
+def decode_window(
+    data: bytes, first_byte: int, first_line: int, source: str, reference: datetime | None
+) -> list[Report]:
     """All reports in a window of a source, in the order of their first byte. Never raises.
 
     first_byte, first_line: where the window stands in the source (bytes from 0, lines from 1).

@@ -36,6 +36,7 @@ _MEMORY = frozenset(
         "allocation",
     }
 )
+_TRACE_OTHER = re.compile(r"^\s*(?:</?TASK>|[ER]IP: |[ER]SP: |Krnl PSW|pc : |lr : )")
 _ELISION = re.compile(r"^\s*[<\[(]?\s*(?:\.{2,}|…|snip(?:ped)?|\.\.\.snip.*|cut)\s*[>\])]?\s*$", re.IGNORECASE)
 _STARTS_MEMORY = frozenset({"mem-info", "buddy", "hugepages"})
 # Lines of one report follow each other; a slow serial console prints some 100 lines a second.
@@ -59,7 +60,7 @@ class Assembler:
 
     def take(self, read: Read) -> None:
         """One reading; lines that are none of ours only end a list or carry a stack frame."""
-        record, reading = read
+        record, reading, row = read
         if reading.fact is not None:
             self._take_fact(reading.fact, record)
         elif reading.counters is not None:
@@ -72,7 +73,7 @@ class Assembler:
             builder = self._pick(record)
             if builder is None or (reading.table == "header" and builder.columns is not None and builder.rows):
                 builder = self._new(record)
-            builder.take_table(reading.table, record)
+            builder.take_table(reading.table, row, record)
         else:
             self._take_other(record)
 
@@ -86,7 +87,7 @@ class Assembler:
             return
         if builder.in_stats and builder.take_stat(record):
             return
-        if builder.in_trace and ("+0x" in record.text or record.text.strip() in ("<TASK>", "</TASK>")):
+        if builder.in_trace and ("+0x" in record.text or _TRACE_OTHER.match(record.text)):
             builder.take_frame(record)
 
     # ------------------------------------------------------------------ streams

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from oomlens.decode.grammar.counters import CounterLine, read_blocks, read_stat, read_stats_kb
 from oomlens.decode.grammar.row import Fact
-from oomlens.decode.grammar.tasks import TableRow, columns_of, read_row
+from oomlens.decode.grammar.tasks import TableRow, columns_of
 from oomlens.model.record import Record
 from oomlens.model.report import Gap, HugePages, Invoker, Slab, Victim
 
@@ -343,14 +343,13 @@ class Builder:
         self.block_bytes = self.block_bytes or first
 
     # ------------------------------------------------------------------ tasks
-    def take_table(self, kind: str, record: Record) -> None:
+    def take_table(self, kind: str, row: TableRow | None, record: Record) -> None:
         self.in_trace = self.in_stats = self.in_slabs = False
         self.evidence = True
         self.touch(record, "tasks")
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":
-            row = read_row(record.text, self.columns)
             if row is None:
                 self.bad_rows.append(record.line)
             else:

@@ -154,13 +154,19 @@ def _time(told: Record, first: Record, reference: datetime | None) -> tuple[str 
 def _page_size(builder: Builder) -> int | None:
     kill = next((victim for victim in builder.victims if victim.total_vm_bytes), None)
     row = next((row for row in builder.rows if kill is not None and row.pid == kill.pid), None)
+    names = ("active_anon", "inactive_anon", "active_file", "inactive_file")
     size, _how = page_size_from(
-        total_vm_kb=kill.total_vm_bytes // 1024 if kill is not None and kill.total_vm_bytes else None,
-        total_vm_pages=row.numbers[row.columns.index("total_vm")]
+        buddy_first_block_kb=(builder.block_bytes // 1024,) if builder.block_bytes else (),
+        victim_total_vm_kb=kill.total_vm_bytes // 1024 if kill is not None and kill.total_vm_bytes else None,
+        victim_total_vm_pages=row.numbers[row.columns.index("total_vm")]
         if row is not None and "total_vm" in row.columns
         else None,
-        block_bytes=builder.block_bytes,
-        release=builder.release,
+        node_kb_and_pages=[
+            (sum(node.counters.get(f"{name}_bytes", 0) for node in builder.nodes) // 1024, builder.pages[name])
+            for name in names
+            if builder.nodes and name in builder.pages
+        ],
+        texts=(builder.release or "", *builder.trace),
     )
     return size
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from oomlens.decode.grammar import NOTHING, Reading, read_line
+from oomlens.decode.grammar import NOTHING, ROW, Reading, read_line
 from oomlens.decode.grammar.counters import join_counters
-from oomlens.decode.grammar.tasks import columns_of, read_row
+from oomlens.decode.grammar.tasks import TableRow, columns_of, read_row
 from oomlens.model.record import Record
 
 _MOST_PIECES = 6
@@ -23,6 +23,7 @@ class Read(NamedTuple):
 
     record: Record
     reading: Reading
+    row: TableRow | None = None  # of a table row that reads
 
 
 def _has_header(record: Record) -> bool:
@@ -98,8 +99,9 @@ def _longest(base: Record, tails: Sequence[Record], columns: tuple[str, ...] | N
             if (reading.fact is not None and not reading.weak) or reading.table == "header":
                 best = Read(candidate, reading), used
                 break
-            if reading.table == "row" and columns is not None and read_row(candidate.text, columns) is not None:
-                best = Read(candidate, reading), used
+            row = read_row(candidate.text, columns) if reading.table == "row" and columns is not None else None
+            if row is not None:
+                best = Read(candidate, reading, row), used
                 break
     return best
 
@@ -120,27 +122,42 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
     """All records in order, broken lines joined; those that are none of ours come with `NOTHING`."""
     columns: tuple[str, ...] | None = None
     index = 0
-    while index < len(records):
+    count = len(records)
+    while index < count:
         record = records[index]
-        reading = read_line(record.text)
         index += 1
+        text = record.text
+        if columns is not None and text[:1] == "[":
+            row = read_row(text, columns)
+            if row is not None:
+                yield Read(record, ROW, row)
+                continue
+        reading = read_line(text)
+        if reading is NOTHING:
+            yield Read(record, reading)
+            continue
+        row = read_row(text, columns) if reading.table == "row" else None
+        read = Read(record, reading, row)
         if (
-            reading is not NOTHING
-            and (reading.started or reading.extendable)
-            and index < len(records)
+            (reading.started or reading.extendable)
+            and row is None
+            and index < count
             and _may_follow(records[index], record)
         ):
-            whole = reading.table == "row" and (columns is None or read_row(record.text, columns) is not None)
-            tails = [] if whole else _tails(records, index - 1)
-            if tails:
-                used = 0
-                if reading.counters is not None:
-                    (record, reading), used = _join_counters(record, tails)
-                else:
-                    found = _longest(record, tails, columns)
-                    if found is not None:
-                        (record, reading), used = found
-                index += used
-        if reading.table == "header":
-            columns = columns_of(record.text)
-        yield Read(record, reading)
+            read, used = _joined(records, index - 1, read, columns)
+            index += used
+        if read.reading.table == "header":
+            columns = columns_of(read.record.text)
+        yield read
+
+
+def _joined(
+    records: Sequence[Record], index: int, reading: Reading, columns: tuple[str, ...] | None
+) -> tuple[Read, int]:
+    """The record with as much of what follows as belongs to it: (joined, number of records used up)."""
+    record = records[index]
+    tails = _tails(records, index)
+    if tails and reading.counters is not None:
+        return _join_counters(record, tails)
+    found = _longest(record, tails, columns) if tails else None
+    return found if found is not None else (Read(record, reading), 0)

@@ -38,7 +38,7 @@ NOTHING = Reading()
 _STARTED = Reading(started=True)
 _ANNOUNCEMENT = Reading(table="announcement")
 _HEADER = Reading(table="header")
-_ROW = Reading(table="row", extendable=True)
+ROW = Reading(table="row", extendable=True)
 
 
 def _readers(ids: tuple[str, ...]) -> tuple[_Reader, ...]:
@@ -159,7 +159,7 @@ def _begins(word: str, text: str) -> bool:
 
 def _read_bracket(text: str) -> Reading:
     if tasks.ROW_START.match(text):
-        return _ROW
+        return ROW
     if tasks.HEADER.match(text):
         return _HEADER
     if tasks.HEADER_START.match(text):
@@ -185,7 +185,7 @@ def _read_rest(text: str, word: str, started: bool) -> Reading:
         found = _try(_SLAB, text)
         if found is not None and found.fact is not None:
             return found
-    behind = _BEHIND_NOISE.search(text)
+    behind = _BEHIND_NOISE.search(text) if "Killed process" in text or "oom-kill:" in text else None
     if behind is not None:
         found = _try(
             _BY_WORD["oom"] if text.startswith("oom-kill", behind.end()) else _BY_WORD["Out"] + _BY_WORD["Memory"],

@@ -54,8 +54,16 @@ def read_row(text: str, columns: tuple[str, ...] | None) -> TableRow | None:
         if found is None:
             return None
         return TableRow(_HEADLESS_COLUMNS, tuple(map(int, found.groups()[:-1])), found[7])
+    # Splitting is three times as quick as the pattern; the pattern decides where that leaves a doubt.
+    cells = text.replace("[", " ", 1).replace("]", " ", 1).split(None, len(columns))
+    if len(cells) > len(columns) and text[-len(cells[-1]) - 2].isdigit():
+        comm = cells.pop()
+        try:
+            return TableRow(columns, tuple(map(int, cells)), comm)
+        except ValueError:
+            pass
     found = _row_pattern(len(columns)).match(text)
     if found is None:
         return None
-    cells = found.groups()
-    return TableRow(columns, tuple(map(int, cells[:-1])), cells[-1] or "")
+    *numbers, name = found.groups()
+    return TableRow(columns, tuple(map(int, numbers)), name or "")
