@@ -151,13 +151,10 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         yield read
 
 
-def _joined(
-    records: Sequence[Record], index: int, reading: Reading, columns: tuple[str, ...] | None
-) -> tuple[Read, int]:
+def _joined(records: Sequence[Record], index: int, read: Read, columns: tuple[str, ...] | None) -> tuple[Read, int]:
     """The record with as much of what follows as belongs to it: (joined, number of records used up)."""
-    record = records[index]
     tails = _tails(records, index)
-    if tails and reading.counters is not None:
-        return _join_counters(record, tails)
-    found = _longest(record, tails, columns) if tails else None
-    return found if found is not None else (Read(record, reading), 0)
+    if tails and read.reading.counters is not None:
+        return _join_counters(read.record, tails)
+    found = _longest(read.record, tails, columns) if tails else None
+    return found if found is not None else (read, 0)
