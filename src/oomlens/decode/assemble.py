@@ -60,7 +60,7 @@ class Assembler:
 
     def take(self, read: Read) -> None:
         """One reading; lines that are none of ours only end a list or carry a stack frame."""
-        record, reading, row = read
+        record, reading, rows = read
         if reading.fact is not None:
             self._take_fact(reading.fact, record)
         elif reading.counters is not None:
@@ -73,7 +73,7 @@ class Assembler:
             builder = self._pick(record)
             if builder is None or (reading.table == "header" and builder.columns is not None and builder.rows):
                 builder = self._new(record)
-            builder.take_table(reading.table, row, record)
+            builder.take_table(reading.table, rows, record)
         else:
             self._take_other(record)
 

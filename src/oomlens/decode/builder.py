@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from oomlens.decode.grammar.counters import CounterLine, read_blocks, read_stat, read_stats_kb
@@ -343,17 +344,17 @@ class Builder:
         self.block_bytes = self.block_bytes or first
 
     # ------------------------------------------------------------------ tasks
-    def take_table(self, kind: str, row: TableRow | None, record: Record) -> None:
+    def take_table(self, kind: str, rows: Sequence[TableRow], record: Record) -> None:
         self.in_trace = self.in_stats = self.in_slabs = False
         self.evidence = True
         self.touch(record, "tasks")
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":
-            if row is None:
+            if not rows:
                 self.bad_rows.append(record.line)
             else:
-                self.rows.append(row)
+                self.rows.extend(rows)
 
     # ------------------------------------------------------------------ verdict
     def take_choice(self, fact: Fact, record: Record) -> None:

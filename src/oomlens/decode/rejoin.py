@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from oomlens.decode.grammar import NOTHING, ROW, Reading, read_line
 from oomlens.decode.grammar.counters import join_counters
-from oomlens.decode.grammar.tasks import TableRow, columns_of, read_row
+from oomlens.decode.grammar.tasks import TableRow, columns_of, read_row, read_rows
 from oomlens.model.record import Record
 
 _MOST_PIECES = 6
@@ -23,7 +23,7 @@ class Read(NamedTuple):
 
     record: Record
     reading: Reading
-    row: TableRow | None = None  # of a table row that reads
+    rows: tuple[TableRow, ...] | list[TableRow] = ()  # of table rows that read
 
 
 def _has_header(record: Record) -> bool:
@@ -101,7 +101,7 @@ def _longest(base: Record, tails: Sequence[Record], columns: tuple[str, ...] | N
                 break
             row = read_row(candidate.text, columns) if reading.table == "row" and columns is not None else None
             if row is not None:
-                best = Read(candidate, reading, row), used
+                best = Read(candidate, reading, (row,)), used
                 break
     return best
 
@@ -127,17 +127,26 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         record = records[index]
         index += 1
         text = record.text
+        if "\n" in text:
+            rows = read_rows(text, columns) if columns is not None else None
+            if rows is None:
+                records = [*records[: index - 1], *_lines_of(record), *records[index:]]
+                count = len(records)
+                index -= 1
+            else:
+                yield Read(record, ROW, rows)
+            continue
         if columns is not None and text[:1] == "[":
             row = read_row(text, columns)
             if row is not None:
-                yield Read(record, ROW, row)
+                yield Read(record, ROW, (row,))
                 continue
         reading = read_line(text)
         if reading is NOTHING:
             yield Read(record, reading)
             continue
         row = read_row(text, columns) if reading.table == "row" else None
-        read = Read(record, reading, row)
+        read = Read(record, reading, (row,) if row is not None else ())
         if (
             (reading.started or reading.extendable)
             and row is None
@@ -149,6 +158,14 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         if read.reading.table == "header":
             columns = columns_of(read.record.text)
         yield read
+
+
+def _lines_of(record: Record) -> list[Record]:
+    """The records of a block, one a line; where each stands within the block's bytes is not known any more."""
+    return [
+        record._replace(text=text, line=line, last_line=line)
+        for line, text in enumerate(record.text.split("\n"), record.line)
+    ]
 
 
 def _joined(records: Sequence[Record], index: int, read: Read, columns: tuple[str, ...] | None) -> tuple[Read, int]:
