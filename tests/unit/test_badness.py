@@ -130,6 +130,28 @@ def test_three_percent_for_root_are_truncated_like_in_c() -> None:
     assert points(_task(7, 133, uid=0), 1000000, PAGE, Epoch.D) == 130
 
 
+@pytest.mark.parametrize(("epoch", "expected"), [(Epoch.B, 120), (Epoch.C, 120500), (Epoch.D, 120500)])
+def test_root_of_a_container_has_no_bonus(epoch: Epoch, expected: int) -> None:
+    row = _task(7, 100000, 20000, 500, uid=0)
+    assert points(row, 1000000, PAGE, epoch, root_is_admin=False) == expected
+    assert rank([row], 1000000, PAGE, epoch, root_is_admin=False)[0].points == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "totalpages", "epoch", "score"),
+    [
+        # corpus cad-badsysprogram-313: 434705 pages, no swap; "Kill process 1532 (badsysprogram) score 919".
+        (_task(1532, 398810, 0, 788), 434705, Epoch.C, 919),
+        # corpus oa-rhel7-mysqld-310: 8379834 - 192987 pages and 8388604 kB swap; "Kill process 6576 (mysqld) score 651".
+        (_task(6576, 5157063, 1527848, 15483), 10283998, Epoch.D, 651),
+    ],
+)
+def test_points_give_the_score_that_the_kernel_printed(row: Task, totalpages: int, epoch: Epoch, score: int) -> None:
+    badness = points(row, totalpages, PAGE, epoch)
+    assert badness is not None
+    assert badness * 1000 // totalpages == score
+
+
 def test_adj_has_no_effect_below_a_thousand_pages() -> None:
     assert points(_task(7, 10, adj=900), 999, PAGE, Epoch.F) == 10
     assert points(_task(7, 10, adj=900), 1999, PAGE, Epoch.F) == 910
@@ -196,3 +218,44 @@ def test_tasks_below_zero_compare_from_5_9_on_and_are_equal_before() -> None:
 
 def test_total_pages_are_ram_and_swap() -> None:
     assert total_pages(5814384 * 1024, 2097148 * 1024, PAGE) == 1977883
+
+
+def _row(pid: int, rss: int, tables_bytes: int, adj: int = 0) -> Task:
+    """A row of a real table without swap, run by root."""
+    return _task(pid, rss, uid=0, adj=adj)._replace(pgtables_bytes=tables_bytes)
+
+
+def test_the_victim_of_a_global_oom_with_adjusted_tasks_is_recomputed() -> None:
+    # corpus-lab global-adj-mix@7.2: 42869 - 11732 = 31137 pages, no swap; one unit of adj is 31 pages.
+    rows = [
+        _row(103, 438, 40960, -1000),
+        _row(112, 3783, 69632, -1000),
+        _row(116, 3270, 61440, -500),
+        _row(120, 5318, 81920, 500),
+        _row(124, 1734, 53248, 1000),
+        _row(128, 9190, 114688, -1000),
+    ]
+    ranked = rank(rows, 31137, PAGE, Epoch.G, Tie.LAST_SCANNED)
+    # 1734 + 13 + 31000, 5318 + 20 + 15500, 3270 + 15 - 15500; "Killed process 124 (first-1000)".
+    assert [(each.task.pid, each.points) for each in ranked] == [(124, 32747), (120, 20838), (116, -12215)]
+
+
+def test_the_victim_of_a_memcg_oom_with_adjusted_tasks_is_recomputed() -> None:
+    # corpus-lab memcg2-adj@6.1: limit 49152 kB, no swap on the machine: 12288 pages.
+    rows = [_row(95, 5777, 86016, -600), _row(99, 1157, 45056, 300), _row(103, 5711, 86016, -600)]
+    ranked = rank(rows, 12288, PAGE, Epoch.F, Tie.LAST_SCANNED)
+    # 1157 + 11 + 3600, 5777 + 21 - 7200, 5711 + 21 - 7200; "Killed process 99 (small)".
+    assert [(each.task.pid, each.points) for each in ranked] == [(99, 4768), (95, -1402), (103, -1468)]
+
+
+def test_page_tables_count_in_pages_of_the_machine() -> None:
+    # corpus web-arm64-64k-oncealloc-54 (5.4.74): two tasks have 2053 + 6 pages, the others 2053 + 5 or less.
+    rows = [
+        _row(1415, 36, 393216)._replace(rss_bytes=36 * 65536),
+        *(
+            _row(pid, 0, tables)._replace(rss_bytes=2053 * 65536)
+            for pid, tables in ((1431, 327680), (1432, 393216), (1433, 327680), (1434, 393216), (1435, 327680))
+        ),
+    ]
+    ranked = rank(rows, 31198, 65536, Epoch.E, tie_rule("5.4.74"))
+    assert [(each.task.pid, each.points) for each in ranked[:3]] == [(1434, 2059), (1432, 2059), (1435, 2058)]

@@ -104,7 +104,7 @@ def usable_ram(memory: Memory) -> int | None:
 
 
 def _per_zone(memory: Memory, ram: int) -> Iterable[Share]:
-    """Shares printed per zone (kernel_stack up to 5.4, zspages from 6.18) or node (kernel_stack from 5.9, gpu from 7.1).
+    """Shares printed per zone (zspages, up to 5.4 kernel_stack) or per node (the others, kernel_stack from 5.9).
 
     Given only where all zones or nodes are shown, else the sum would be of a part.
     2.6.39+ shows the nodes allowed for the request, 6.1+ the zones usable for it.
