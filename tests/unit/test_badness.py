@@ -142,7 +142,7 @@ def test_root_of_a_container_has_no_bonus(epoch: Epoch, expected: int) -> None:
     [
         # corpus cad-badsysprogram-313: 434705 pages, no swap; "Kill process 1532 (badsysprogram) score 919".
         (_task(1532, 398810, 0, 788), 434705, Epoch.C, 919),
-        # corpus oa-rhel7-mysqld-310: 8379834 - 192987 pages and 8388604 kB swap; "Kill process 6576 (mysqld) score 651".
+        # corpus oa-rhel7-mysqld-310: 8379834 - 192987 pages, 8388604 kB swap; "Kill process 6576 (mysqld) score 651".
         (_task(6576, 5157063, 1527848, 15483), 10283998, Epoch.D, 651),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oomlens.kernel.balance import balance, usable_ram
 from oomlens.model.report import HugePages, Memory, Node, Zone
@@ -392,6 +394,11 @@ def test_reserved_that_is_too_small_for_the_shown_zones_gives_no_ram() -> None:
     assert usable_ram(replace(hidden, counters={**hidden.counters, "reserved_bytes": 21 * PAGE})) == 445319 * PAGE
 
 
+def test_more_reserved_than_ram_gives_no_ram() -> None:
+    bare = replace(VARNISH, zones=(), counters={**VARNISH.counters, "reserved_bytes": 1572730 * PAGE})
+    assert usable_ram(bare) is None
+
+
 def test_without_page_size_there_is_no_balance() -> None:
     assert balance(replace(VARNISH, page_size=None)) is None
 
@@ -435,3 +442,12 @@ def test_a_difference_within_the_drift_of_the_counters_is_zero() -> None:
     drifted = replace(POOL, counters={**POOL.counters, "shmem_bytes": 1310 * PAGE})
     assert _pages(drifted)["file"] == 0
     assert sum(_pages(drifted).values()) == 29276
+
+
+@given(st.dictionaries(st.sampled_from(sorted(VARNISH.counters)), st.integers(0, 2**64)))
+def test_whatever_the_counters_are_the_shares_sum_to_the_ram_and_none_is_below_zero(damage: dict[str, int]) -> None:
+    memory = replace(VARNISH, counters={**VARNISH.counters, **damage})
+    shares = balance(memory)
+    if shares is not None:
+        assert sum(share.bytes for share in shares) == usable_ram(memory)
+        assert all(share.bytes >= 0 for share in shares)

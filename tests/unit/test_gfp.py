@@ -80,7 +80,8 @@ def test_a_number_without_release_is_read_where_one_epoch_makes_sense_of_it(mask
     assert decode_gfp(mask, None, None) == decode_gfp(mask, None, release)
 
 
-@pytest.mark.parametrize("mask", [0x1, 0x20, 0x8000000, 0x3FFFFFF, -1])
+# No reclaim twice; unnamed bits twice; FS without IO; DMA with HIGHMEM; NOFAIL with NORETRY.
+@pytest.mark.parametrize("mask", [0x1, 0x20, 0x8000000, 0x3FFFFFF, 0x90, 0xD3, 0x18D0, -1])
 def test_a_mask_that_no_epoch_explains_stays_unknown(mask: int) -> None:
     assert decode_gfp(mask, None, None) is None
 
