@@ -2,7 +2,7 @@
 
 Source: mm/oom_kill.c of 2.6.32 to 7.3 and of RHEL 6 to 8.
 With the kernel's own numbers the recomputed choice is exact from epoch C on, as far as a table shows all that counts.
-It shows neither capabilities (uid 0 is taken for CAP_SYS_ADMIN) nor a task that swapoff or KSM marked as the origin.
+It shows neither capabilities (see `root_is_admin`) nor a task that swapoff or KSM marked as the origin.
 """
 
 from __future__ import annotations
@@ -114,11 +114,14 @@ def tie_rule(release: str | None, columns: Collection[str] = ()) -> Tie | None:
     return Tie.LAST_SCANNED if version >= (5, 3) else Tie.FIRST_SCANNED
 
 
-def points(task: Task, totalpages: int | None, page_size: int, epoch: Epoch) -> int | None:
+def points(
+    task: Task, totalpages: int | None, page_size: int, epoch: Epoch, *, root_is_admin: bool = True
+) -> int | None:
     """The badness of a task; pages, in epoch B permille.
 
     totalpages: what the OOM was about: RAM + swap, or the limit of the cgroup + the swap it may use, in pages.
     It may be None where it does not matter, for a task with adj 0 from epoch C on.
+    root_is_admin: False where uid 0 has no CAP_SYS_ADMIN, as in most containers, and so no bonus (epochs B to D).
     None: a number is missing, the task cannot be chosen at all (adj -1000), or the epoch is A.
     The tables of epochs B and B2 have no swap column, that of B2 no page tables either.
     So a task has points in B only if `swap_bytes` was set to 0, because the machine has no swap.
@@ -131,7 +134,7 @@ def points(task: Task, totalpages: int | None, page_size: int, epoch: Epoch) -> 
     if epoch in (Epoch.B, Epoch.B2, Epoch.C, Epoch.D):
         if task.uid is None:
             return None
-        root = task.uid == 0
+        root = task.uid == 0 and root_is_admin
     if epoch in (Epoch.B, Epoch.B2):
         return None if not totalpages else _permille(own, adj, root, totalpages)
     if root and epoch is Epoch.D:
@@ -147,15 +150,26 @@ def points(task: Task, totalpages: int | None, page_size: int, epoch: Epoch) -> 
 
 
 def rank(
-    tasks: Iterable[Task], totalpages: int | None, page_size: int, epoch: Epoch, tie: Tie | None = None
+    tasks: Iterable[Task],
+    totalpages: int | None,
+    page_size: int,
+    epoch: Epoch,
+    tie: Tie | None = None,
+    *,
+    root_is_admin: bool = True,
 ) -> tuple[Candidate, ...]:
     """The tasks that may be chosen, the kernel's choice first; those whose points are unknown stand last.
 
     tasks: in the order of the table, which is the order of the scan (of a memcg from 5.3 on; before, nearly).
     tie: from `tie_rule`; None orders equals as printed.
-    The choice is not always the victim: up to 5.0 one of its children is killed instead.
+    The choice is not always the victim: up to 5.0 one of its children is killed instead, and with
+    `vm.oom_kill_allocating_task` or sysrq there is no such choice or no shortage.
     """
-    scanned = [Candidate(task, points(task, totalpages, page_size, epoch)) for task in tasks if _may_be_chosen(task)]
+    scanned = [
+        Candidate(task, points(task, totalpages, page_size, epoch, root_is_admin=root_is_admin))
+        for task in tasks
+        if _may_be_chosen(task)
+    ]
     if tie is Tie.LAST_SCANNED:
         scanned.reverse()
     known = [each for each in scanned if each.points is not None]

@@ -25,6 +25,8 @@ _KERNEL_SHARES = (
 )
 # Per-CPU counters are folded into the global ones in batches, so equal ones may be apart by this part of RAM.
 _DRIFT = 0.005
+# The same, printed for each zone or node; shadow_call_stack 5.9+ on arm64, zspages (zswap, zram) 6.18+, gpu 7.1+.
+_PLACED = ("kernel_stack", "shadow_call_stack", "zspages", "gpu_active", "gpu_reclaim")
 # From this page size on, kernel stacks may be slab objects (THREAD_SIZE < PAGE_SIZE, kernel/fork.c), counted in both.
 _STACKS_IN_SLAB = 65536
 
@@ -40,7 +42,6 @@ def balance(memory: Memory) -> tuple[Share, ...] | None:
     shmem    tmpfs and shared memory, mapped or not, locked or not.
     hugetlb  the pools' pages, used or free; they are in no other counter.
     free_cma the part of the free pages that only movable requests may have; `free` is the rest.
-    zspages  memory of zswap and zram (6.18+).
     unaccounted  what no counter names: driver, vmalloc, network and firmware memory. Often some percent.
 
     RAM is as in `usable_ram`.
@@ -103,13 +104,15 @@ def usable_ram(memory: Memory) -> int | None:
 
 
 def _per_zone(memory: Memory, ram: int) -> Iterable[Share]:
-    """Shares printed per zone (kernel_stack up to 5.4, zspages from 6.18) or node (kernel_stack from 5.9).
+    """Shares printed per zone (zspages, up to 5.4 kernel_stack) or per node (the others, kernel_stack from 5.9).
 
     Given only where all zones or nodes are shown, else the sum would be of a part.
     2.6.39+ shows the nodes allowed for the request, 6.1+ the zones usable for it.
     """
     stacks_in_slab = memory.page_size is not None and memory.page_size >= _STACKS_IN_SLAB
-    for name in ("zspages",) if stacks_in_slab else ("kernel_stack", "zspages"):
+    for name in _PLACED:
+        if name == "kernel_stack" and stacks_in_slab:
+            continue
         amount = _over(memory.zones, (name,)) if _all_zones(memory, ram) else None
         if amount is None and _all_nodes(memory, ram):
             amount = _over(memory.nodes, (name,))

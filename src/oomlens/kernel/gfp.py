@@ -52,6 +52,7 @@ _OLD_BITS = {
 }
 
 # In the order in which the kernel tries them: include/trace/events/mmflags.h (4.6 on), gfpflags.h (before).
+# Those without direct reclaim (GFP_ATOMIC, GFP_NOWAIT) never come to an OOM report.
 _COMPOSITES = (
     "GFP_HIGHUSER_MOVABLE",
     "GFP_HIGHUSER",
@@ -59,7 +60,6 @@ _COMPOSITES = (
     "GFP_KERNEL_ACCOUNT",
     "GFP_KERNEL",
     "GFP_NOFS",
-    "GFP_ATOMIC",
     "GFP_NOIO",
 )
 
@@ -323,8 +323,6 @@ def _names(mask: int, epoch: GfpEpoch) -> tuple[str, ...]:
 
 def _bits_of(composite: str, epoch: GfpEpoch) -> int:
     """A composite's bits in an epoch; 0 where the epoch has not all of them."""
-    if composite == "GFP_ATOMIC":
-        return _atomic_bits(epoch)
     bits = 0
     for flag in COMPOSITES[composite]:
         if flag in _RECLAIM and "__GFP_WAIT" in epoch.bits:
@@ -333,16 +331,6 @@ def _bits_of(composite: str, epoch: GfpEpoch) -> int:
             bits |= epoch.bits[flag]
         else:
             return 0
-    return bits
-
-
-def _atomic_bits(epoch: GfpEpoch) -> int:
-    """GFP_ATOMIC changed with the epochs: HIGH alone, with ATOMIC and KSWAPD_RECLAIM, and from 6.3 without ATOMIC."""
-    bits = epoch.bits["__GFP_HIGH"]
-    if "__GFP_KSWAPD_RECLAIM" in epoch.bits:
-        bits |= epoch.bits["__GFP_KSWAPD_RECLAIM"]
-    if "__GFP_ATOMIC" in epoch.bits and epoch.end is not None:
-        bits |= epoch.bits["__GFP_ATOMIC"]
     return bits
 
 

@@ -28,7 +28,7 @@ _ENOUGH_PAGES = 256
 # By the suffix that distributions give to the release, by registers and entry symbols that no other architecture has.
 _FOUR_KB = re.compile(
     r"""(?<![A-Za-z0-9])(?:x86_64|amd64|i[3-6]86|686(?:-pae)?|s390x?|armv[4-7]\w*|armhf|armmp|riscv(?:64|32)?)(?![A-Za-z0-9])
-    |(?<![A-Za-z])(?:RIP|EIP):\ |(?<![A-Za-z])[ER]SP:\ |ORIG_[RE]AX:|\b(?:entry|do)_(?:SYSCALL|syscall)_64\b
+    |(?<![A-Za-z])(?:RIP|EIP):\ |(?<![A-Za-z])[ER]SP:\ |ORIG_[RE]AX:|\b(?:entry|do)_(?:SYSCALL|syscall)_64(?![0-9])
     |\bKrnl\ (?:PSW|GPRS)\b|\bunwind_backtrace\b""",
     re.VERBOSE,
 )
