@@ -1,0 +1,1 @@
+"""Incident -> findings: why it happened, by rules that answer found, ruled out or undecided."""
