@@ -256,7 +256,12 @@ def _scope(builder: Builder) -> Scope:
         return _SCOPES.get(builder.constraint, Scope.GLOBAL if builder.global_oom else Scope.UNKNOWN)
     if "usage_bytes" in builder.usage or builder.stats_path is not None or builder.group is not None:
         return Scope.MEMCG
-    if "MPOL_BIND" in prefix:
+    if any("mem_cgroup_out_of_memory" in frame or "mem_cgroup_oom" in frame for frame in builder.trace):
+        return Scope.MEMCG
+    # 4.12 to 4.20 print the nodes of the policy, or (null); 4.9 and 4.10 print mems_allowed where there is no policy.
+    nodes = builder.nodemask
+    bound = nodes not in (None, "", "(null)") and builder.mems_allowed is not None and nodes != builder.mems_allowed
+    if "MPOL_BIND" in prefix or bound:
         return Scope.MEMPOLICY
     panic = builder.panic or ""
     if prefix.startswith("Out of memory") or panic:
