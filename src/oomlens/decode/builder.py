@@ -72,6 +72,7 @@ class Builder:
         # invoker
         self.invoker: Invoker | None = None
         self.gfp_names: str | None = None
+        self.policy = False
         self.release: str | None = None
         self.tainted: str | None = None
         self.hardware: str | None = None
@@ -160,6 +161,8 @@ class Builder:
             self.evidence = True
             self.gfp_names = fact.text("gfp_names")
             self.nodemask = fact.text("nodemask")
+            # 4.12 to 4.14 leave two blanks here and print the nodes only of a policy; 4.9 prints mems_allowed instead.
+            self.policy = fact.text("wide") is not None and self.nodemask not in (None, "", "(null)")
             self.invoker = Invoker(
                 comm=fact.text("comm"),
                 gfp_mask=fact.number("gfp_mask"),

@@ -258,9 +258,10 @@ def _scope(builder: Builder) -> Scope:
         return Scope.MEMCG
     if any("mem_cgroup_out_of_memory" in frame or "mem_cgroup_oom" in frame for frame in builder.trace):
         return Scope.MEMCG
-    # 4.12 to 4.20 print the nodes of the policy, or (null); 4.9 and 4.10 print mems_allowed where there is no policy.
     nodes = builder.nodemask
-    bound = nodes not in (None, "", "(null)") and builder.mems_allowed is not None and nodes != builder.mems_allowed
+    bound = builder.policy or (
+        nodes not in (None, "", "(null)") and builder.mems_allowed is not None and nodes != builder.mems_allowed
+    )
     if "MPOL_BIND" in prefix or bound:
         return Scope.MEMPOLICY
     panic = builder.panic or ""

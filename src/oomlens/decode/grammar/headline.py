@@ -10,7 +10,7 @@ ROWS = (
         needle=" invoked",
         pattern=(
             r"^\s*(?P<comm>.{0,64}?) invoked oom-killer:\s+gfp_mask=(?P<gfp_mask>(?:0x)?[0-9a-fA-F]+)(?:\((?P<gfp_names>[^)]*)\))?"
-            r"(?:,\s*nodemask=(?P<nodemask>\(null\)|[\d,\-]*))?,\s*order=(?P<order>-?\d+)"
+            r"(?:,\s*nodemask=(?P<nodemask>\(null\)|[\d,\-]*))?,(?P<wide>  )?\s*order=(?P<order>-?\d+)"
             r"(?:,\s*(?:oom_adj|oomkilladj)=(?P<oom_adj>-?\d+))?(?:,\s*oom_score_adj=(?P<oom_score_adj>-?\d+))?\s*$"
         ),
         units={"gfp_mask": "hex", "order": "int", "oom_adj": "int", "oom_score_adj": "int"},
@@ -26,7 +26,7 @@ ROWS = (
             ),
             LineSample(
                 "x invoked oom-killer: gfp_mask=0x14200ca(GFP_HIGHUSER_MOVABLE), nodemask=(null),  order=0, oom_score_adj=-5",
-                {"nodemask": "(null)", "order": 0, "oom_score_adj": -5},
+                {"nodemask": "(null)", "wide": "  ", "order": 0, "oom_score_adj": -5},
             ),
         ),
         extendable=True,
