@@ -36,7 +36,7 @@ _MEMORY = frozenset(
         "allocation",
     }
 )
-_TRACE_OTHER = re.compile(r"^\s*(?:</?TASK>|[ER]IP: |[ER]SP: |Krnl PSW|pc : |lr : |(?:\\? )?[\\w.]+ \\(\\S+:\\d+)")
+_TRACE_OTHER = re.compile(r"^\s*(?:</?TASK>|[ER]IP: |[ER]SP: |Krnl PSW|pc : |lr : |(?:\? )?[\w.]+ \(\S+:\d+)")
 _ELISION = re.compile(r"^\s*[<\[(]?\s*(?:\.{2,}|…|snip(?:ped)?|\.\.\.snip.*|cut)\s*[>\])]?\s*$", re.IGNORECASE)
 _STARTS_MEMORY = frozenset({"mem-info", "buddy", "hugepages"})
 # Lines of one report follow each other; a slow serial console prints some 100 lines a second.
