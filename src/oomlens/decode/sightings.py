@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+
 from oomlens.decode.killer import Sighting
 from oomlens.model.record import Record
 
