@@ -15,7 +15,7 @@ from datetime import datetime
 from oomlens.decode.builder import Builder
 from oomlens.decode.finish import finish, is_report
 from oomlens.decode.grammar.row import Fact
-from oomlens.decode.rejoin import Read
+from oomlens.decode.rejoin import ELISION, Read
 from oomlens.model.record import Record
 from oomlens.model.report import Gap, Outcome, Report
 
@@ -37,7 +37,6 @@ _MEMORY = frozenset(
     }
 )
 _TRACE_OTHER = re.compile(r"^\s*(?:</?TASK>|[ER]IP: |[ER]SP: |Krnl PSW|pc : |lr : |(?:\? )?[\w.]+ \(\S+:\d+)")
-_ELISION = re.compile(r"^\s*[<\[(]?\s*(?:\.{2,}|…|snip(?:ped)?|\.\.\.snip.*|cut)\s*[>\])]?\s*$", re.IGNORECASE)
 _STARTS_MEMORY = frozenset({"mem-info", "buddy", "hugepages"})
 # Lines of one report follow each other; a slow serial console prints some 100 lines a second.
 _NEAR_SECONDS = 60.0
@@ -81,7 +80,7 @@ class Assembler:
         builder = self._open[-1] if self._open else None
         if builder is None:
             return
-        if not builder.decided and _ELISION.match(record.text):
+        if not builder.decided and ELISION.match(record.text):
             builder.gaps.append(Gap("report", "elided-by-editor", record.line))
         if not (builder.in_trace or builder.in_stats):
             return
@@ -224,7 +223,7 @@ class Assembler:
             builder.touch(record, "verdict")
         elif kind in ("summary", "summary-cut"):
             self._for_verdict(record, fact).take_summary(fact, record)
-        elif kind == "choice":
+        elif kind in ("choice", "choice-cut"):
             self._for_verdict(record, fact).take_choice(fact, record)
         elif kind == "panic":
             latest = self._open[-1] if self._open else None

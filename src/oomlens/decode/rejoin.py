@@ -7,15 +7,18 @@ What does not help stays a record of its own, so nothing is lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from oomlens.decode.grammar import NOTHING, ROW, Reading, read_line
 from oomlens.decode.grammar.counters import join_counters
-from oomlens.decode.grammar.tasks import TableRow, columns_of, read_row, read_rows
+from oomlens.decode.grammar.tasks import KNOWN_COLUMNS, TableRow, columns_of, read_row, read_rows
 from oomlens.model.record import Record
 
 _MOST_PIECES = 6
+# What an editor leaves where lines were cut out.
+ELISION = re.compile(r"^\s*[<\[(]?\s*(?:\.{2,}|…|snip(?:ped)?|\.\.\.snip.*|cut)\s*[>\])]?\s*$", re.IGNORECASE)
 
 
 class Read(NamedTuple):
@@ -43,7 +46,7 @@ def _may_follow(record: Record, base: Record) -> bool:
 
 def _is_tail(record: Record, base: Record) -> bool:
     """Whether a record may be the rest of `base`."""
-    if not record.text.strip():
+    if not record.text.strip() or ELISION.match(record.text):
         return False
     if record.text.startswith(",") and record.ident == base.ident:
         return True  # pr_cont pieces that another CPU tore off get a header of their own
@@ -68,13 +71,17 @@ def _tails(records: Sequence[Record], index: int) -> list[Record]:
     return tails
 
 
-def _glue(base: Record, tail: Record) -> tuple[str, ...]:
-    """What may have stood between two pieces, likeliest first."""
+def _glue(base: Record, tail: Record, full_width: bool) -> tuple[str, ...]:
+    """What may have stood between two pieces, likeliest first. full_width: the pieces so far are equally long."""
     if _has_header(tail) and not tail.text.startswith(","):
         return ("\n", "")
     last = base.text.rsplit(" ", 1)[-1]
-    if base.text.startswith("oom-kill:") or (last.startswith("/") and not tail.text.lstrip().startswith("killed ")):
-        return ("", " ")  # a terminal broke it inside a path; mailers break at blanks
+    if (
+        base.text.startswith("oom-kill:")
+        or full_width
+        or (last.startswith("/") and not tail.text.lstrip().startswith("killed "))
+    ):
+        return ("", " ")  # a terminal broke it at its edge, or inside a path; mailers break at blanks
     return (" ", "")
 
 
@@ -83,27 +90,42 @@ def _extended(base: Record, record: Record, text: str) -> Record:
 
 
 def _longest(base: Record, tails: Sequence[Record], columns: tuple[str, ...] | None) -> tuple[Read, int] | None:
-    """The longest joining that reads strictly: (joined, number of tails used), or None."""
-    best: tuple[Read, int] | None = None
+    """The longest joining that reads strictly, else weakly: (joined, number of tails used), or None."""
+    strict: tuple[Read, int] | None = None
+    weak: tuple[Read, int] | None = None
     candidates = [base]
     for used, tail in enumerate(tails, 1):
+        full_width = used > 1 and _width(tails[used - 2]) == _width(base)
         longer: list[Record] = []
         for candidate in candidates:
-            for glue in _glue(candidate, tail):
+            for glue in _glue(candidate, tail, full_width):
                 stripped = tail.text if glue == "\n" else tail.text.strip()
                 text = (candidate.text if glue == "\n" else candidate.text.rstrip()) + glue + stripped
                 longer.append(_extended(candidate, tail, text))
         candidates = longer
-        for candidate in candidates:
-            reading = read_line(candidate.text)
-            if (reading.fact is not None and not reading.weak) or reading.table == "header":
-                best = Read(candidate, reading), used
-                break
-            row = read_row(candidate.text, columns) if reading.table == "row" and columns is not None else None
-            if row is not None:
-                best = Read(candidate, reading, (row,)), used
-                break
-    return best
+        reads = [read for candidate in candidates if (read := _strictly(candidate, columns)) is not None]
+        if reads:
+            strict = reads[0], used
+        elif weak is None:
+            weak = next(
+                ((Read(one, reading), used) for one in candidates if (reading := read_line(one.text)).fact is not None),
+                None,
+            )
+    return strict or weak
+
+
+def _strictly(record: Record, columns: tuple[str, ...] | None) -> Read | None:
+    reading = read_line(record.text)
+    if reading.fact is not None and not reading.weak:
+        return Read(record, reading)
+    if reading.table == "header" and KNOWN_COLUMNS.issuperset(columns_of(record.text)):
+        return Read(record, reading)
+    row = read_row(record.text, columns) if reading.table == "row" and columns is not None else None
+    return Read(record, reading, (row,)) if row is not None else None
+
+
+def _width(record: Record) -> int:
+    return record.last_byte - record.first_byte
 
 
 def _join_counters(base: Record, tails: Sequence[Record]) -> tuple[Read, int]:
@@ -174,4 +196,6 @@ def _joined(records: Sequence[Record], index: int, read: Read, columns: tuple[st
     if tails and read.reading.counters is not None:
         return _join_counters(read.record, tails)
     found = _longest(read.record, tails, columns) if tails else None
-    return found if found is not None else (read, 0)
+    if found is None or (found[0].reading.weak and read.reading.fact is not None):
+        return read, 0
+    return found

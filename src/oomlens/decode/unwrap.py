@@ -18,10 +18,10 @@ from oomlens.model.record import Record, Stamp
 _MOST_LAYERS = 8
 _ANY_STAMP = re.compile(rf"{STAMP} ?")
 # The two shapes that most lines have, read in one step.
-_DMESG = re.compile(r"^\[ *(\d+\.\d{6})\](?:\[ *([TC]\d+)\])? (.*)$", re.DOTALL)
+_DMESG = re.compile(r"^\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? (.*)$", re.DOTALL)
 _SYSLOG = re.compile(
     r"^(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))) (\S+) ([\w.\-/@]+)(?:\[(\d+)\])?: "
-    r"(?:\[ *(\d+\.\d{6})\](?:\[ *([TC]\d+)\])? )?(.*)$",
+    r"(?:\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? )?(.*)$",
     re.DOTALL,
 )
 _PLAIN = re.compile(r"^[\x20-\x7e]*$")
@@ -247,13 +247,11 @@ def _stamp_behind_noise(text: str) -> str | None:
 
 def _simple(text: str) -> bool:
     """Nothing left to undo: no markup, escape or second stamp in a line of usual length."""
-    return (
-        "\x1b" not in text
-        and "#012" not in text
-        and "\\x0a" not in text
-        and "&" not in text
-        and (len(text) < 200 or text.count("[") < 3)
-    )
+    if "</" in text and not text.rstrip().endswith(("</TASK>", "</IRQ>", "</NMI>", "</SOFTIRQ>")):
+        return False
+    if "\x1b" in text or "#012" in text or "\\x0a" in text or "&" in text:
+        return False
+    return len(text) < 200 or text.count("[") < 3
 
 
 def _split(whole: Unwrapped) -> Iterator[Unwrapped]:

@@ -11,7 +11,7 @@ ROWS = (
         pattern=(
             r"^\s*(?P<comm>.{0,64}?) invoked oom-killer:\s+gfp_mask=(?P<gfp_mask>(?:0x)?[0-9a-fA-F]+)(?:\((?P<gfp_names>[^)]*)\))?"
             r"(?:,\s*nodemask=(?P<nodemask>\(null\)|[\d,\-]*))?,(?P<wide>  )?\s*order=(?P<order>-?\d+)"
-            r"(?:,\s*(?:oom_adj|oomkilladj)=(?P<oom_adj>-?\d+))?(?:,\s*oom_score_adj=(?P<oom_score_adj>-?\d+))?\s*$"
+            r"(?:,\s*(?:oom_adj|oomkilladj)=(?P<oom_adj>-?\d+))?(?:,\s*oom_score_adj=(?P<oom_score_adj>-?\d+))?(?:\s+\.{3})?\s*$"
         ),
         units={"gfp_mask": "hex", "order": "int", "oom_adj": "int", "oom_score_adj": "int"},
         commits=("a63d83f427fb oom_score_adj (2.6.36)", "%pGg names (4.6)", "ef8444ea01d7 nodemask moved (5.0)"),

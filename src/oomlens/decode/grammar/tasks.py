@@ -37,6 +37,12 @@ def columns_of(header: str) -> tuple[str, ...]:
     return tuple(words[:-1])
 
 
+# Every column that a kernel has printed; another one is read all the same.
+KNOWN_COLUMNS = frozenset(
+    "pid uid tgid total_vm rss rss_anon rss_file rss_shmem nr_ptes nr_pmds nr_puds pgtables_bytes swapents cpu oom_adj oom_score_adj".split()
+)
+
+
 @lru_cache(maxsize=32)
 def _row_pattern(count: int) -> re.Pattern[str]:
     # One blank stands between the last number and the name, which may itself begin with blanks.

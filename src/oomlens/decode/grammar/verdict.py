@@ -29,6 +29,21 @@ ROWS = (
         ),
     ),
     LineRow(
+        id="choice-cut",
+        needle="ill process ",
+        pattern=(
+            rf"^\s*(?:(?P<message>{MESSAGE}): )?[Kk]ill process (?P<pid>\d+) \((?P<comm>.*)\) score (?P<score>-?\d+)(?= )"
+            r"(?: or (?:sacrifice|a) child)?\S*(?: \S*)?$"
+        ),
+        units={"pid": "int", "score": "int"},
+        samples=(
+            LineSample(
+                "Out of memory: Kill process 9 (x) score 19 or sacrifice child[193038.1", {"pid": 9, "score": 19}
+            ),
+        ),
+        weak=True,
+    ),
+    LineRow(
         id="summary",
         needle="oom-kill:",
         pattern=(
@@ -114,7 +129,7 @@ ROWS = (
             rf"^\s*(?:(?P<message>{MESSAGE}): )?Killed process (?P<pid>\d+)(?:, UID (?P<uid_el6>\d+),)? \((?P<comm>.*)\)"
             r"(?:, UID (?P<uid_el7>\d+))?(?:,? (?:total-vm|vsz):(?P<total_vm_bytes>\d+)kB, anon-rss:(?P<anon_rss_bytes>\d+)kB"
             r"(?:, file-rss:(?P<file_rss_bytes>\d+)kB)?(?:, shmem-rss:(?P<shmem_rss_bytes>\d+)kB)?"
-            r"(?:, UID:(?P<uid>\d+))?(?:,? pgtables:(?P<pgtables_bytes>\d+)kB)?(?: oom_score_adj:(?P<oom_score_adj>-?\d+))?)?\s*$"
+            r"(?:, UID:(?P<uid>\d+))?(?:,? pgtables:(?P<pgtables_bytes>\d+)kB)?(?:,? oom_score_adj:(?P<oom_score_adj>-?\d+))?)?\s*$"
         ),
         units={
             "pid": "int",
@@ -158,7 +173,7 @@ ROWS = (
     ),
     LineRow(
         id="group",
-        needle="are going to be killed due to",
+        needle=" are going to be",
         pattern=r"^\s*Tasks in (?P<path>.*) are going to be killed due to memory\.oom\.group set\s*$",
         commits=("3d8b38eb81ca (4.19)",),
         samples=(LineSample("Tasks in /a b are going to be killed due to memory.oom.group set", {"path": "/a b"}),),
