@@ -9,7 +9,9 @@ from oomlens.decode.grammar.counters import join_counters, read_blocks, read_cou
 from oomlens.decode.grammar.row import LineSample
 from oomlens.decode.grammar.tasks import columns_of, read_row
 
-SAMPLES = [pytest.param(row, sample, id=f"{row.id}-{index}") for row in ROWS for index, sample in enumerate(row.samples)]
+SAMPLES = [
+    pytest.param(row, sample, id=f"{row.id}-{index}") for row in ROWS for index, sample in enumerate(row.samples)
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
@@ -38,14 +40,25 @@ def test_row_ids_are_unique() -> None:
 
 @pytest.mark.parametrize(
     ("name", "pid"),
-    [("x) total-vm:1kB, anon-rss:2kB", 7), ("Killed process 1 (init)", 7), ("a\nb", 7), ("", 7), (")", 7), ("java) ", 7)],
+    [
+        ("x) total-vm:1kB, anon-rss:2kB", 7),
+        ("Killed process 1 (init)", 7),
+        ("a\nb", 7),
+        ("", 7),
+        (")", 7),
+        ("java) ", 7),
+    ],
 )
 def test_a_hostile_name_does_not_move_the_fields_of_a_kill(name: str, pid: int) -> None:
     line = f"Out of memory: Killed process {pid} ({name}) total-vm:40kB, anon-rss:20kB, file-rss:0kB, shmem-rss:4kB, UID:5 pgtables:8kB oom_score_adj:-3"
     fact = read_line(line).fact
     assert fact is not None
     assert (fact.id, fact.number("pid"), fact.text("comm")) == ("killed", pid, name)
-    assert (fact.number("total_vm_bytes"), fact.number("anon_rss_bytes"), fact.number("oom_score_adj")) == (40960, 20480, -3)
+    assert (fact.number("total_vm_bytes"), fact.number("anon_rss_bytes"), fact.number("oom_score_adj")) == (
+        40960,
+        20480,
+        -3,
+    )
 
 
 def test_a_name_that_looks_like_a_summary_stays_a_name() -> None:
@@ -56,7 +69,9 @@ def test_a_name_that_looks_like_a_summary_stays_a_name() -> None:
 
 
 def test_damage_is_not_guessed_at() -> None:
-    fact = read_line("Out of memory: Killed process 649 (tmux: server) total-vm:216868kB, anon-rss:896kB, file-rss:1").fact
+    fact = read_line(
+        "Out of memory: Killed process 649 (tmux: server) total-vm:216868kB, anon-rss:896kB, file-rss:1"
+    ).fact
     assert fact is not None
     assert fact.id == "killed-cut"
     assert fact.number("anon_rss_bytes") == 896 * 1024
@@ -70,7 +85,7 @@ def test_damage_is_not_guessed_at() -> None:
         "the kernel prints Killed process 12 (java) when it kills",
         "Out of memory: Killed process 12 (java) was what I saw in the log yesterday",
         "if the log has foo invoked oom-killer: then look here",
-        "printk(\"%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d\\n\")",
+        'printk("%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d\\n")',
         "OOM killer disabled.",
         "java: page allocation failure: order:4, mode:0x40dc0",
     ],
@@ -82,7 +97,17 @@ def test_prose_and_code_are_no_kill(line: str) -> None:
 
 def test_columns_come_from_the_header() -> None:
     columns = columns_of("[  pid  ]   uid  tgid total_vm      rss (01)nrss  pgtables_bytes swapents oom_score_adj name")
-    assert columns == ("pid", "uid", "tgid", "total_vm", "rss", "(01)nrss", "pgtables_bytes", "swapents", "oom_score_adj")
+    assert columns == (
+        "pid",
+        "uid",
+        "tgid",
+        "total_vm",
+        "rss",
+        "(01)nrss",
+        "pgtables_bytes",
+        "swapents",
+        "oom_score_adj",
+    )
     row = read_row("[  13432]    -2 13432   787016   786745  11  6344704        0          -900  two words ", columns)
     assert row is not None
     assert row.numbers == (13432, -2, 13432, 787016, 786745, 11, 6344704, 0, -900)
@@ -104,7 +129,9 @@ def test_a_damaged_row_is_not_read() -> None:
 
 
 def test_zone_counters_keep_unknown_keys() -> None:
-    line = read_counters("Node 0 DMA32 free:1168kB boost:0kB new_thing:12KB managed:108956kB shmem_thp: 4kB pages_scanned:7 all_unreclaimable? yes")
+    line = read_counters(
+        "Node 0 DMA32 free:1168kB boost:0kB new_thing:12KB managed:108956kB shmem_thp: 4kB pages_scanned:7 all_unreclaimable? yes"
+    )
     assert line is not None
     assert (line.node, line.zone, line.unit) == (0, "DMA32", "bytes")
     assert line.counters["new_thing"] == 12 * 1024
@@ -116,7 +143,12 @@ def test_zone_counters_keep_unknown_keys() -> None:
 def test_global_counters_are_pages() -> None:
     line = read_counters(" slab_reclaimable:2254 slab_unreclaimable:1506")
     assert line is not None
-    assert (line.node, line.zone, line.unit, line.counters) == (None, None, "pages", {"slab_reclaimable": 2254, "slab_unreclaimable": 1506})
+    assert (line.node, line.zone, line.unit, line.counters) == (
+        None,
+        None,
+        "pages",
+        {"slab_reclaimable": 2254, "slab_unreclaimable": 1506},
+    )
 
 
 @pytest.mark.parametrize(

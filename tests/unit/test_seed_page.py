@@ -18,7 +18,12 @@ def decode(text: str) -> list[Report]:
 
 def test_the_three_lines_are_one_kill_with_everything_they_say() -> None:
     (report,) = decode(LINES)
-    assert (report.killer, report.outcome, report.scope, report.constraint) == ("kernel", Outcome.KILLED, Scope.GLOBAL, "NONE")
+    assert (report.killer, report.outcome, report.scope, report.constraint) == (
+        "kernel",
+        Outcome.KILLED,
+        Scope.GLOBAL,
+        "NONE",
+    )
     assert report.task_memcg == "/system.slice/myapp.service"
     assert report.task_memcg_names is not None
     assert report.task_memcg_names.unit == "myapp.service"
