@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from oomlens.decode.envelope import Envelope, Line, Unwrapped
 from oomlens.decode.envelopes import BLOCKS, ENVELOPES
@@ -159,7 +160,7 @@ class _Reader:
                         int(pid) if pid else None,
                         None,
                         caller,
-                    )  # fmt: skip
+                    )
                 )
                 return
         else:
@@ -181,7 +182,7 @@ class _Reader:
                     unwrapped.level,
                     unwrapped.caller,
                     unwrapped.fields,
-                )  # fmt: skip
+                )
             )
 
     def peel(self, text: str) -> Iterator[tuple[Unwrapped, tuple[str, ...]]]:
@@ -275,4 +276,4 @@ def _split(whole: Unwrapped) -> Iterator[Unwrapped]:
 
 def _in_order(first: float | None, times: Sequence[float]) -> bool:
     every = times if first is None else (first, *times)
-    return all(earlier <= later <= earlier + 60 for earlier, later in zip(every, every[1:], strict=False))
+    return all(earlier <= later <= earlier + 60 for earlier, later in pairwise(every))

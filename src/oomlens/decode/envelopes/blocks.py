@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from oomlens.decode.envelope import BlockEnvelope, Line, Unwrapped
-from oomlens.decode.envelopes.json_line import unwrap_object
+from oomlens.decode.json_object import unwrap_object
 from oomlens.model.record import Record
 
 _FIELD = re.compile(r"^([A-Z_][A-Z0-9_]{0,63})=(.*)$", re.DOTALL)

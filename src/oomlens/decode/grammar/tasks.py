@@ -39,7 +39,24 @@ def columns_of(header: str) -> tuple[str, ...]:
 
 # Every column that a kernel has printed; another one is read all the same.
 KNOWN_COLUMNS = frozenset(
-    "pid uid tgid total_vm rss rss_anon rss_file rss_shmem nr_ptes nr_pmds nr_puds pgtables_bytes swapents cpu oom_adj oom_score_adj".split()
+    (
+        "pid",
+        "uid",
+        "tgid",
+        "total_vm",
+        "rss",
+        "rss_anon",
+        "rss_file",
+        "rss_shmem",
+        "nr_ptes",
+        "nr_pmds",
+        "nr_puds",
+        "pgtables_bytes",
+        "swapents",
+        "cpu",
+        "oom_adj",
+        "oom_score_adj",
+    )  # fmt: skip
 )
 
 

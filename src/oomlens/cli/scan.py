@@ -1,0 +1,261 @@
+"""`oomlens scan`: lists every OOM kill that the sources hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oomlens.cli import terminal
+from oomlens.cli.filters import Filters
+from oomlens.cli.terminal import ExitCode, say
+from oomlens.i18n import Translate
+
+if TYPE_CHECKING:
+    from oomlens.host.read.expand import Note
+    from oomlens.model.report import Report
+
+NAME = "scan"
+FORMATS = ("table", "json", "jsonl", "csv", "markdown")
+KINDS = ("kernel", "userspace", "notice", "application")
+SCOPES = ("global", "memcg", "cpuset", "mempolicy", "unknown")
+
+
+def describe(tr: Translate) -> str:
+    return tr("find and decode every out-of-memory kill in logs")
+
+
+def epilog(tr: Translate) -> str:
+    return tr("""examples:
+  oomlens scan                                   this machine: ring buffer, journal, /var/log
+  oomlens scan /var/log/syslog*                  files, rotated and compressed ones too
+  oomlens scan sosreport.tar.xz --format jsonl   an archive, one JSON report a line
+  kubectl logs -n kube-system x | oomlens scan - a pipe
+  oomlens scan --since today --unit nginx.service
+  oomlens scan --show 1dd247d8187c               everything about one incident
+  oomlens scan --follow                          print kills as they happen""")
+
+
+def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE",
+        help=tr("path, glob, folder or archive; - for stdin; dmesg, kmsg, journal, journal:DIR, pstore (default: what this machine has)"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help=tr("look below DIR: a mounted disk, an unpacked sosreport"),
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", help=tr("only incidents since TIME: 2h, today, 2026-11-23, '2026-11-23 07:14'")
+    )
+    parser.add_argument("--until", metavar="TIME", help=tr("only incidents until TIME"))
+    parser.add_argument("-f", "--follow", action="store_true", help=tr("go on and print kills as they happen"))
+    parser.add_argument("--victim", metavar="PATTERN", help=tr("only victims with this name or pid (shell pattern)"))
+    parser.add_argument("--cgroup", metavar="PATTERN", help=tr("only this cgroup path, container id or pod uid"))
+    parser.add_argument("--unit", metavar="PATTERN", help=tr("only this systemd unit or slice"))
+    parser.add_argument("--host", metavar="PATTERN", help=tr("only this host"))
+    parser.add_argument(
+        "--scope", action="append", choices=SCOPES, help=tr("only this scope; may be given several times")
+    )
+    parser.add_argument(
+        "--killer",
+        action="append",
+        metavar="NAME",
+        help=tr("only kills that NAME decided: kernel, systemd-oomd, earlyoom …"),
+    )
+    parser.add_argument(
+        "--kind", action="append", choices=KINDS,
+        help=tr("only this kind: the kernel's kills, those of guards in user space, notices of others, programs without memory"),
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="table", help=tr("how to print (default: table)"))
+    parser.add_argument(
+        "--show", metavar="ID", help=tr("the whole decoded report of one incident (its id or the beginning of it)")
+    )
+    parser.add_argument("--exit-code", action="store_true", help=tr("exit with 10 where an incident was found"))
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help=tr("colour (default: on a terminal)")
+    )
+    parser.add_argument("--no-progress", action="store_true", help=tr("no progress bar"))
+    parser.add_argument("-q", "--quiet", action="store_true", help=tr("say nothing on stderr but errors"))
+
+
+class _Session:
+    """One run: what was asked for, and what was told about the sources."""
+
+    def __init__(self, args: argparse.Namespace, tr: Translate, filters: Filters) -> None:
+        self.args = args
+        self.tr = tr
+        self.filters = filters
+        self.partly = False
+        self.read: list[str] = []
+
+    def note(self, note: Note) -> None:
+        """Says on stderr what could not be read, why, and what would help."""
+        asked = bool(self.args.sources)
+        if note.status == "failed":
+            self.partly = True
+            hint = f"\n         {self.tr('try')}: {note.hint}" if note.hint else ""
+            say(f"{self.tr('could not read')} {note.source}: {note.reason}{hint}")
+        elif note.status == "skipped" and asked and not self.args.quiet:
+            say(f"{self.tr('skipped')} {note.source}: {note.reason}")
+        elif note.status == "absent" and not self.args.quiet:
+            say(f"{note.source}: {note.reason}")
+
+    def reports(self) -> Iterator[Report]:
+        from oomlens.host.read.expand import Note, sources
+        from oomlens.host.read.source import UnreadableError
+        from oomlens.host.scan import scan
+
+        for source in sources(self.args.sources, root=self.args.root, notes=self.note):
+            with terminal.Progress(
+                source.name, source.size_bytes, wanted=not self.args.no_progress and not self.args.quiet
+            ) as progress:
+                try:
+                    yield from scan(source, progress=progress)
+                    self.read.append(source.name)
+                except UnreadableError as error:
+                    self.note(Note(error.source, "failed", error.reference, error.message, error.hint))
+
+    def say_what_was_read(self) -> None:
+        if not self.args.sources and not self.args.quiet and self.read:
+            names = ", ".join(self.read)
+            say(self.tr("read: {names}").format(names=names))
+
+    def code(self, found: bool) -> int:
+        if found and self.args.exit_code:
+            return ExitCode.INCIDENT
+        return ExitCode.PARTLY if self.partly else ExitCode.DONE
+
+
+def run(args: argparse.Namespace, tr: Translate) -> int:
+    """Carries the verb out; returns the exit code."""
+    from oomlens.cli.when import parse_when
+
+    now = datetime.now(UTC).astimezone()
+    try:
+        since = parse_when(args.since, now) if args.since else None
+        until = parse_when(args.until, now) if args.until else None
+    except ValueError as error:
+        say(f"error: {error}")
+        return ExitCode.USAGE
+    filters = Filters(
+        since,
+        until,
+        args.victim,
+        args.cgroup,
+        args.unit,
+        args.host,
+        args.scope or (),
+        args.killer or (),
+        args.kind or (),
+    )
+    session = _Session(args, tr, filters)
+    if args.follow:
+        return _follow(session)
+    if args.format == "jsonl" and not args.show and len(args.sources) == 1 and args.sources[0] == "-":
+        return _stream(session)
+    from oomlens.pipeline import merge
+
+    reports = [report for report in merge(session.reports()) if filters.match(report)]
+    session.say_what_was_read()
+    if (since or until) and not args.quiet and (unknown := sum(report.time is None for report in reports)):
+        say(tr("{count} incidents without a time are listed too").format(count=unknown))
+    if args.show:
+        return _show(session, reports)
+    sys.stdout.write(_rendered(session, reports))
+    return session.code(bool(reports))
+
+
+def _rendered(session: _Session, reports: list[Report]) -> str:
+    import json
+
+    from oomlens.model.codec import report_to_dict
+    from oomlens.render import listing, table
+
+    tr, form = session.tr, session.args.format
+    if form == "jsonl":
+        return "".join(
+            json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n" for report in reports
+        )
+    if form == "json":
+        document = {"schema": "oomlens/scan/1", "reports": [report_to_dict(report) for report in reports]}
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    if form == "csv":
+        return listing.to_csv(reports)
+    if form == "markdown":
+        return listing.to_markdown(reports, tr)
+    if not reports:
+        return listing.summary(reports, tr) + "\n"
+    shown = table.render(reports, tr, bold=terminal.colour(session.args.color))
+    return shown + "\n" + listing.summary(reports, tr) + "\n"
+
+
+def _show(session: _Session, reports: list[Report]) -> int:
+    import json
+
+    from oomlens.model.codec import report_to_dict
+    from oomlens.render import show
+
+    wanted = [report for report in reports if report.id.startswith(session.args.show)]
+    if len(wanted) != 1:
+        problem = (
+            session.tr("no incident has the id {id}")
+            if not wanted
+            else session.tr("several incidents begin with the id {id}")
+        )
+        say(f"error: {problem.format(id=session.args.show)}; {session.tr('oomlens scan lists them')}")
+        return ExitCode.FAILED
+    if session.args.format in ("json", "jsonl"):
+        sys.stdout.write(json.dumps(report_to_dict(wanted[0]), ensure_ascii=False, indent=1) + "\n")
+    else:
+        sys.stdout.write(show.render(wanted[0], session.tr))
+    return session.code(found=True)
+
+
+def _print_one(session: _Session, report: Report) -> None:
+    import json
+
+    from oomlens.model.codec import report_to_dict
+    from oomlens.render import table
+
+    if session.args.format in ("json", "jsonl"):
+        sys.stdout.write(json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n")
+    else:
+        sys.stdout.write("  ".join(table.row(report, session.tr)) + "\n")
+    sys.stdout.flush()
+
+
+def _stream(session: _Session) -> int:
+    """A pipe of any length: each report as it is found; nothing is held back."""
+    found = False
+    for report in session.reports():
+        if session.filters.match(report):
+            found = True
+            _print_one(session, report)
+    return session.code(found)
+
+
+def _follow(session: _Session) -> int:
+    from oomlens.host.follow_sources import live_sources
+    from oomlens.host.live_scan import scan_live
+    from oomlens.host.read.follow import follow
+    from oomlens.host.read.live import now
+
+    lives = live_sources(session.args.sources, root=session.args.root, notes=session.note)
+    if not lives:
+        say(f"error: {session.tr('nothing to follow')}")
+        return ExitCode.FAILED
+    if not session.args.quiet:
+        say(session.tr("following {names}; end with Ctrl-C").format(names=", ".join(live.name for live in lives)))
+    found = False
+    for report in scan_live(follow(lives), now()):
+        if session.filters.match(report):
+            found = True
+            _print_one(session, report)
+    return session.code(found)

@@ -1,0 +1,73 @@
+"""SOURCE arguments -> live sources for `--follow`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from oomlens.host.read.expand import FileStream, Note, Tell
+from oomlens.host.read.follow import GrowingFile, Live, LiveStream
+from oomlens.host.read.live import KmsgStream, has_journal, journal_source
+from oomlens.host.run import ProgramStream
+
+_DEFAULT_FILES = ("var/log/syslog", "var/log/messages", "var/log/kern.log")
+
+
+def live_sources(arguments: Sequence[str], *, root: Path, notes: Tell) -> list[Live]:
+    """The sources to follow: those named, else the kernel's ring buffer (the quickest), else the journal, else log files."""
+    if not arguments:
+        ring = _kmsg(notes)
+        if ring is not None:
+            return [ring]
+        if has_journal(root) and (journal := _journal(notes)) is not None:
+            return [journal]
+        return [GrowingFile(path) for name in _DEFAULT_FILES if (path := root / name).exists()]
+    found: list[Live] = []
+    for argument in arguments:
+        live: Live | None
+        if argument == "-":
+            live = LiveStream("-", FileStream(sys.stdin.fileno(), "-"), sys.stdin.fileno())
+        elif argument in ("kmsg", "dmesg"):
+            live = _kmsg(notes)
+        elif argument == "journal":
+            live = _journal(notes)
+        else:
+            path = Path(argument) if root == Path("/") else root / argument.lstrip("/")
+            if path.is_dir():
+                found += [GrowingFile(file) for file in sorted(path.iterdir()) if file.is_file()]
+                continue
+            live = GrowingFile(path)
+            if not path.exists():
+                notes(Note(argument, "absent", "not-found", "not there yet; it is read as soon as it is"))
+        if live is not None:
+            found.append(live)
+    return found
+
+
+def _kmsg(notes: Tell) -> Live | None:
+    try:
+        stream = KmsgStream(Path("/dev/kmsg"), from_end=True)
+    except OSError as error:
+        notes(
+            Note(
+                "kmsg",
+                "failed",
+                "permission-denied",
+                error.strerror,
+                "run it with sudo, or: sudo sysctl kernel.dmesg_restrict=0",
+            )
+        )
+        return None
+    return LiveStream("kmsg", stream, stream.fileno())
+
+
+def _journal(notes: Tell) -> Live | None:
+    source = journal_source(follow=True)
+    try:
+        stream = source.open()
+    except Exception as error:
+        notes(Note("journal", "failed", "journalctl-failed", str(error), None))
+        return None
+    fd = stream.fileno() if isinstance(stream, ProgramStream) else getattr(stream, "fileno", lambda: -1)()
+    return LiveStream("journal", stream, int(fd))
