@@ -77,10 +77,12 @@ class Assembler:
             self._take_other(record)
 
     def _take_other(self, record: Record) -> None:
-        builder = self._open[-1] if self._open else None
+        if not self._open or not record.text.strip():
+            return
+        builder = self._pick(record)
         if builder is None:
             return
-        if not builder.decided and ELISION.match(record.text):
+        if ELISION.match(record.text):
             builder.gaps.append(Gap("report", "elided-by-editor", record.line))
         if not (builder.in_trace or builder.in_stats):
             return
