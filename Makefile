@@ -25,4 +25,13 @@ types: ## strict types, source and tests
 imports: ## every import points down, the core is pure
 	$(BIN)/lint-imports
 
-.PHONY: help test quick live lint types imports
+score: ## how much of the shared corpora's truth is right (needs ../shared)
+	$(BIN)/python tools/score.py
+
+bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of log in the temporary folder)
+	$(BIN)/python bench/run.py
+
+messages: ## collect the texts for translators and compile the catalogues
+	$(BIN)/python tools/messages.py
+
+.PHONY: help test quick live lint types imports score bench messages

@@ -24,7 +24,7 @@ def test_a_case_decodes_to_its_truth(case: Case) -> None:
         expected = {int(value.split(" ", 1)[0]): value.partition(" ")[2] for value in case.all("VICTIM")}
         assert {pid: victim.comm for pid, victim in victims.items()} == expected
     if case.one("OUTCOME") is not None:
-        assert sorted(victims) == sorted({int(value) for value in case.all("PID")})
+        assert set(victims) == {int(value) for value in case.all("PID")}
         assert (case.one("OUTCOME") == "panic") <= any(report.outcome is Outcome.PANIC for report in reports)
     for value in case.all("ANON"):
         pid, kilobytes = map(int, value.split())
@@ -45,9 +45,8 @@ def test_a_case_decodes_to_its_truth(case: Case) -> None:
     memories = [report.memory for report in reports if report.memory is not None]
     for header, key, factor in (("SWAP_TOTAL_KB", "swap_total_bytes", 1024), ("RAM_PAGES", "ram_pages", 1)):
         if (value_text := case.one(header)) is not None:
-            assert [found for memory in memories if (found := memory.get(key)) is not None][0] == int(
-                value_text
-            ) * factor
+            found = next(size for memory in memories if (size := memory.get(key)) is not None)
+            assert found == int(value_text) * factor
     tasks = case.one("TASKS")
     assert tasks is None or sum(len(report.tasks) for report in reports) == int(tasks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -110,9 +111,7 @@ def _interleaved(one: list[bytes], two: list[bytes], rng: random.Random) -> byte
     return b"".join(mixed)
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(zip(SMALL, SMALL[1:], strict=False))[::2], ids=lambda case: case.name
-)
+@pytest.mark.parametrize(("first", "second"), list(pairwise(SMALL))[::2], ids=lambda case: case.name)
 def test_two_interleaved_logs_are_told_apart_by_time(first: Case, second: Case) -> None:
     one, two = _shifted(first, 5000), _shifted(second, 900000)
     mixed = _interleaved(one, two, random.Random(first.name))  # noqa: S311 - an order
@@ -121,9 +120,7 @@ def test_two_interleaved_logs_are_told_apart_by_time(first: Case, second: Case) 
     assert sorted(map(repr, together)) == sorted(map(repr, apart))
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(zip(SMALL, SMALL[1:], strict=False))[1::4], ids=lambda case: case.name
-)
+@pytest.mark.parametrize(("first", "second"), list(pairwise(SMALL))[1::4], ids=lambda case: case.name)
 def test_two_interleaved_logs_are_told_apart_by_host(first: Case, second: Case) -> None:
     one, two = (
         [f"Feb  3 04:00:00 {host} kernel: {text}\n".encode() for text in texts_of(case)]
@@ -135,9 +132,7 @@ def test_two_interleaved_logs_are_told_apart_by_host(first: Case, second: Case) 
     assert sorted(map(repr, together)) == sorted(map(repr, apart))
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(zip(SMALL, SMALL[1:], strict=False))[::4], ids=lambda case: case.name
-)
+@pytest.mark.parametrize(("first", "second"), list(pairwise(SMALL))[::4], ids=lambda case: case.name)
 def test_two_interleaved_reports_are_told_apart_by_caller(first: Case, second: Case) -> None:
     one, two = (
         [f"[{1000 + number / 1e5:12.6f}][{caller:>6}] {text}\n".encode() for number, text in enumerate(texts_of(case))]

@@ -11,7 +11,11 @@ from oomlens.decode.envelope import BlockEnvelope, Envelope, Sample
 from oomlens.decode.envelopes import BLOCKS, ENVELOPES
 from oomlens.decode.unwrap import records
 
-SAMPLES = [pytest.param(one, sample, id=f"{one.name}-{number}") for one in ENVELOPES for number, sample in enumerate(one.samples)]
+SAMPLES = [
+    pytest.param(one, sample, id=f"{one.name}-{number}")
+    for one in ENVELOPES
+    for number, sample in enumerate(one.samples)
+]
 
 
 @pytest.mark.parametrize(("envelope", "sample"), SAMPLES)
@@ -44,7 +48,11 @@ def test_the_lists_hold_every_file() -> None:
 @pytest.mark.parametrize(
     ("line", "text", "envelope"),
     [
-        ('{"log":"Feb  3 04:57:55 h kernel: [   12.500000] Mem-Info:\\n","stream":"stdout","time":"2026-02-03T04:21:46Z"}', "Mem-Info:", "json+syslog+dmesg"),
+        (
+            '{"log":"Feb  3 04:57:55 h kernel: [   12.500000] Mem-Info:\\n","stream":"stdout","time":"2026-02-03T04:21:46Z"}',
+            "Mem-Info:",
+            "json+syslog+dmesg",
+        ),
         ("2026-02-03T04:21:46.000003000Z stdout F [   12.500000] Mem-Info:", "Mem-Info:", "cri+dmesg"),
         ("> > Feb  3 04:57:55 h kernel: [   12.500000] Mem-Info:", "Mem-Info:", "mail-quoted+syslog+dmesg"),
         ("<pre>[   12.500000] a &lt;b&gt;</pre>", "a <b>", "dmesg"),
@@ -69,12 +77,19 @@ def test_a_record_knows_its_place() -> None:
 
 def test_an_escaped_newline_is_several_records_of_one_line() -> None:
     found = records(b"6,1,2000000,-;anon 1\\x0afile 2")
-    assert [(record.text, record.line, record.uptime_seconds) for record in found] == [("anon 1", 1, 2.0), ("file 2", 1, 2.0)]
+    assert [(record.text, record.line, record.uptime_seconds) for record in found] == [
+        ("anon 1", 1, 2.0),
+        ("file 2", 1, 2.0),
+    ]
 
 
 def test_lost_line_breaks_are_found_by_stamps() -> None:
     found = records(b"[193038.106468] a: 1[193038.106478] b: 2[193038.106480] c: 3")
-    assert [(record.text, record.uptime_seconds) for record in found] == [("a: 1", 193038.106468), ("b: 2", 193038.106478), ("c: 3", 193038.10648)]
+    assert [(record.text, record.uptime_seconds) for record in found] == [
+        ("a: 1", 193038.106468),
+        ("b: 2", 193038.106478),
+        ("c: 3", 193038.10648),
+    ]
 
 
 def test_a_name_that_looks_like_a_stamp_does_not_split_a_line() -> None:

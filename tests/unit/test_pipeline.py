@@ -42,7 +42,9 @@ def test_another_host_is_another_incident() -> None:
 
 
 def test_a_lone_reaper_line_is_folded_into_its_kill() -> None:
-    reaper = read("[  101.000000] oom_reaper: reaped process 7 (java), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB\n", "kmsg")
+    reaper = read(
+        "[  101.000000] oom_reaper: reaped process 7 (java), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB\n", "kmsg"
+    )
     (merged,) = merge([*read(ring(7, 100.5), "kmsg"), *reaper])
     assert merged.victims[0].reaped is True
     assert merged.victims[0].anon_rss_bytes == 3500000 * 1024

@@ -14,9 +14,16 @@ from oomlens.host.read.search import finder, newline_counter
 from oomlens.host.scan import _hits
 from support.cases import all_cases
 
-NOISE = b"".join(b"Feb  3 04:57:%02d h app[12]: INFO request %d took 3ms chatroom zoom\n" % (n % 60, n) for n in range(3000))
+NOISE = b"".join(
+    b"Feb  3 04:57:%02d h app[12]: INFO request %d took 3ms chatroom zoom\n" % (n % 60, n) for n in range(3000)
+)
 SOME = b"".join(NOISE.splitlines(keepends=True)[:60])
-CASES = [case for case in all_cases() if case.name in ("cad-badsysprogram-313", "ml-memcg1-leaker-caller-530", "lab-global-leak-6.1-arm64", "el6-spooler-late")]
+CASES = [
+    case
+    for case in all_cases()
+    if case.name
+    in ("cad-badsysprogram-313", "ml-memcg1-leaker-caller-530", "lab-global-leak-6.1-arm64", "el6-spooler-late")
+]
 
 
 def windows_of(data: bytes, sizes: list[int]) -> list[tuple[bytes, int, int]]:
@@ -31,7 +38,17 @@ def windows_of(data: bytes, sizes: list[int]) -> list[tuple[bytes, int, int]]:
 
 def decoded(windows: list[tuple[bytes, int, int]]) -> list[tuple[object, ...]]:
     reports = [report for window in windows for report in decode_window(*window, "s", None)]
-    return [(report.id, report.origin.first_line, report.origin.first_byte, report.origin.last_byte, len(report.tasks), report.complete) for report in reports]
+    return [
+        (
+            report.id,
+            report.origin.first_line,
+            report.origin.first_byte,
+            report.origin.last_byte,
+            len(report.tasks),
+            report.complete,
+        )
+        for report in reports
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -49,7 +66,9 @@ def test_a_report_among_noise_is_found_whole_at_every_seam(case: object) -> None
 
 
 def test_every_seam_through_an_anchor_is_seen() -> None:
-    line = b"[   12.345678] Out of memory: Killed process 7 (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB\n"
+    line = (
+        b"[   12.345678] Out of memory: Killed process 7 (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB\n"
+    )
     for cut in range(1, len(line)):
         data = SOME + line + SOME
         place = data.index(line) + cut

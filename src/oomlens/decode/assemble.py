@@ -196,6 +196,10 @@ class Assembler:
                 return
         if builder is not None and not builder.absorber:
             builder.take_head(fact, record)
+        elif builder is None and (release := fact.text("release")) is not None:
+            # Another dump soon after a kill: the same boot, so the same kernel.
+            for told in self._candidates(record, any_caller=True):
+                told.release = told.release or release
 
     def _take_memory(self, fact: Fact, record: Record) -> None:
         builder = self._pick(record)

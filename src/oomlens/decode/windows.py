@@ -66,9 +66,8 @@ class Windower:
             if self._start is not None and place > self._until and not self._in_table(place):
                 yield self._close(self._until)
             self._note(place, anchor)
-        if self._start is not None and end > self._until:
-            if not self._in_table(end):
-                yield self._close(self._until)
+        if self._start is not None and end > self._until and not self._in_table(end):
+            yield self._close(self._until)
         if self._start is not None and end - self._start > MOST_BYTES:
             yield self._close(end)
         self._forget(end)
