@@ -23,7 +23,7 @@ SMALL = [case for case in PLAIN if case.log.count(b"\n") < 260]
 
 
 def texts_of(case: Case) -> list[str]:
-    return [record.text for record in records(case.log)]
+    return [text for record in records(case.log) for text in record.text.split("\n")]
 
 
 def victims_of(log: bytes) -> set[int | None]:
