@@ -245,7 +245,7 @@ def _follow(session: _Session) -> int:
     from oomlens.host.follow_sources import live_sources
     from oomlens.host.live_scan import scan_live
     from oomlens.host.read.follow import follow
-    from oomlens.host.read.live import now
+    from oomlens.host.read.live import boot_time, now
 
     lives = live_sources(session.args.sources, root=session.args.root, notes=session.note)
     if not lives:
@@ -254,7 +254,7 @@ def _follow(session: _Session) -> int:
     if not session.args.quiet:
         say(session.tr("following {names}; end with Ctrl-C").format(names=", ".join(live.name for live in lives)))
     found = False
-    for report in scan_live(follow(lives), now()):
+    for report in scan_live(follow(lives), now(), boot_time()):
         if session.filters.match(report):
             found = True
             _print_one(session, report)

@@ -69,7 +69,27 @@ def records(data: bytes, first_byte: int = 0, first_line: int = 1) -> list[Recor
                 end = rows[-1]
                 text = "\n".join((last.text, *(row.text[len(piece.text) - len(last.text) :] for row in rows)))
                 done[-1] = last._replace(text=text, last_line=end.line, last_byte=end.last_byte)
+    return _without_fragments(done) if any(record.fields for record in done) else done
+
+
+def _without_fragments(records: Sequence[Record]) -> list[Record]:
+    """Long records that a transport cut are put together: CRI's partial lines, netconsole's `ncfrag=offset/length`."""
+    done: list[Record] = []
+    for record in records:
+        before = done[-1] if done else None
+        if before is not None and _goes_on(before, record):
+            done[-1] = record._replace(text=before.text + record.text, line=before.line, first_byte=before.first_byte)
+        else:
+            done.append(record)
     return done
+
+
+def _goes_on(before: Record, record: Record) -> bool:
+    one, two = dict(before.fields), dict(record.fields)
+    if one.get("partial") == "P":
+        return "partial" in two and one.get("stream") == two.get("stream")
+    fragment = two.get("fragment", "0/")
+    return "fragment" in one and not fragment.startswith("0/") and one.get("sequence") == two.get("sequence")
 
 
 _DIGITS = str.maketrans("123456789", "000000000")

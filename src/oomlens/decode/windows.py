@@ -13,6 +13,7 @@ BEFORE_BYTES = 64 << 10
 # A window is handed out at this size even if it goes on; a task table of 100,000 rows fits.
 MOST_BYTES = 24 << 20
 _HEAD_CONTEXT_BYTES = 512
+_LONGEST_LINE_BYTES = 16 << 10
 # How far the kernel's lines may stand apart: other programs' lines lie between.
 _KERNEL_BEHIND_BYTES = max(BEHIND_BYTES)
 _ROW = re.compile(rb"\[ *\d+\] +\d+ +\d+ +\d+ +\d+ ")
@@ -30,6 +31,21 @@ class Window(NamedTuple):
     data: bytes
     first_byte: int
     first_line: int
+
+
+def _reach(chunk: bytes, hits: Sequence[Hit]) -> int:
+    """How far in front of the chunk the windows of its hits may begin, in bytes."""
+    reach = 0
+    for offset, anchor in hits:
+        if anchor in _KERNEL:
+            before = _HEAD_CONTEXT_BYTES if anchor == _HEAD else BEFORE_BYTES
+            if offset < before + _LONGEST_LINE_BYTES:
+                reach = BEFORE_BYTES
+        elif offset < 0 or chunk.rfind(b"\n", 0, offset) < 0:
+            reach = BEFORE_BYTES
+        if reach or offset > BEFORE_BYTES + _LONGEST_LINE_BYTES:
+            break
+    return reach
 
 
 class Windower:
@@ -56,14 +72,14 @@ class Windower:
     def feed(self, chunk: bytes, hits: Sequence[Hit]) -> Iterator[Window]:
         """hits: ascending; one may begin in the end of the chunk before (offset < 0)."""
         base = self._held_at + len(self._held)
-        if self._start is None:
-            # Only the end of what has passed can still be asked for.
-            self._count_to(base)
-            keep = min(BEFORE_BYTES, base - max(self._held_at, self._floor)) if hits else BEFORE_BYTES
-            tail = self._held[len(self._held) - keep :] if keep < len(self._held) else self._held
-            self._held, self._held_at = tail + chunk, base - len(tail)
-        else:
+        if self._start is not None:
             self._held += chunk
+        else:
+            # Only the end of what has passed can still be asked for, and mostly not even that: nothing is copied then.
+            self._count_to(base)
+            reach = BEFORE_BYTES if len(chunk) < BEFORE_BYTES else _reach(chunk, hits)
+            tail = self._held[-reach:] if reach else b""
+            self._held, self._held_at = (tail + chunk if tail else chunk), base - len(tail)
         end = base + len(chunk)
         for offset, anchor in hits:
             place = base + offset

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,9 +49,18 @@ def scan(
         return
     stream = source.open()
     try:
-        yield from scan_stream(stream, source.name, source.reference_time, decode=decode, progress=progress)
+        for report in scan_stream(stream, source.name, source.reference_time, decode=decode, progress=progress):
+            yield dated(report, source.boot_time)
     finally:
         stream.close()
+
+
+def dated(report: Report, boot_time: datetime | None) -> Report:
+    """The report with the wall-clock time that its uptime means on the running machine, where the log has none."""
+    if boot_time is None or report.time is not None or report.uptime_seconds is None:
+        return report
+    moment = boot_time + timedelta(seconds=report.uptime_seconds)
+    return replace(report, time=moment.isoformat(), gaps=tuple(gap for gap in report.gaps if gap.what != "time"))
 
 
 def scan_stream(
