@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 from pathlib import Path
+
+from oomlens.decode.unwrap import records
 
 CASES = Path(__file__).parent.parent / "tests" / "corpus" / "cases"
 # Real reports of several generations; pids are replaced so that each copy is an incident of its own.
@@ -16,14 +17,13 @@ REPORTS = (
     "lab-memcg2-oom-group-7.3",
     "ml-cc1plus-level-690",
 )
-_HEADER = re.compile(rb"^.*?(?=\S+ invoked oom-killer)", re.DOTALL)
-_STAMP = re.compile(rb"^(?:\w{3} [ \d]\d [\d:]{8} \S+ kernel: )?\[ *[\d.]+\](?:\[ *T\d+\])? ?")
 
 
 def report_texts(name: str) -> list[bytes]:
     """The kernel's lines of a case, without stamps."""
     log = (CASES / f"{name}.case").read_bytes().partition(b"\n\n")[2]
-    return [_STAMP.sub(b"", line) for line in log.splitlines()]
+    found = [record.text for record in records(log) if record.ident in (None, "kernel")]
+    return [text.encode() for block in found for text in block.split("\n")]
 
 
 def background(rng: random.Random, count: int) -> list[bytes]:

@@ -168,24 +168,24 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         say(tr("{count} incidents without a time are listed too").format(count=unknown))
     if args.show:
         return _show(session, reports)
-    sys.stdout.write(_rendered(session, reports))
+    _print_all(session, reports)
     return session.code(bool(reports))
 
 
-def _rendered(session: _Session, reports: list[Report]) -> str:
-    import json
+def _print_all(session: _Session, reports: list[Report]) -> None:
+    form = session.args.format
+    if form in ("json", "jsonl"):
+        from oomlens.cli import jsonout
 
-    from oomlens.model.codec import report_to_dict
+        (jsonout.write_document if form == "json" else jsonout.write_lines)(reports)
+    else:
+        sys.stdout.write(_rendered(session, reports))
+
+
+def _rendered(session: _Session, reports: list[Report]) -> str:
     from oomlens.render import listing, table
 
     tr, form = session.tr, session.args.format
-    if form == "jsonl":
-        return "".join(
-            json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n" for report in reports
-        )
-    if form == "json":
-        document = {"schema": "oomlens/scan/1", "reports": [report_to_dict(report) for report in reports]}
-        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     if form == "csv":
         return listing.to_csv(reports)
     if form == "markdown":
@@ -197,11 +197,6 @@ def _rendered(session: _Session, reports: list[Report]) -> str:
 
 
 def _show(session: _Session, reports: list[Report]) -> int:
-    import json
-
-    from oomlens.model.codec import report_to_dict
-    from oomlens.render import show
-
     wanted = [report for report in reports if report.id.startswith(session.args.show)]
     if len(wanted) != 1:
         problem = (
@@ -212,21 +207,25 @@ def _show(session: _Session, reports: list[Report]) -> int:
         say(f"error: {problem.format(id=session.args.show)}; {session.tr('oomlens scan lists them')}")
         return ExitCode.FAILED
     if session.args.format in ("json", "jsonl"):
-        sys.stdout.write(json.dumps(report_to_dict(wanted[0]), ensure_ascii=False, indent=1) + "\n")
+        from oomlens.cli import jsonout
+        from oomlens.model.codec import report_to_dict
+
+        jsonout.write_value(report_to_dict(wanted[0]))
     else:
+        from oomlens.render import show
+
         sys.stdout.write(show.render(wanted[0], session.tr))
     return session.code(found=True)
 
 
 def _print_one(session: _Session, report: Report) -> None:
-    import json
-
-    from oomlens.model.codec import report_to_dict
-    from oomlens.render import table
-
     if session.args.format in ("json", "jsonl"):
-        sys.stdout.write(json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n")
+        from oomlens.cli import jsonout
+
+        jsonout.write_line(report)
     else:
+        from oomlens.render import table
+
         sys.stdout.write("  ".join(table.row(report, session.tr)) + "\n")
     sys.stdout.flush()
 
