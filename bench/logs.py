@@ -88,4 +88,4 @@ def one_after_another(path: Path, count: int) -> None:
     with path.open("wb", buffering=1 << 20) as file:
         for number in range(count):
             for index, line in enumerate(texts[number % len(texts)]):
-                file.write(b"[%12.6f] %b\n" % (number * 10 + index / 1e5, line))
+                file.write(b"[%12.6f] %b\n" % (number * 600 + index / 1e5, line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
+    from oomlens.cli.jsonout import Spool
     from oomlens.host.read.expand import Note
     from oomlens.model.report import Report
 
@@ -160,24 +162,37 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         return _follow(session)
     if args.format == "jsonl" and not args.show and len(args.sources) == 1 and args.sources[0] == "-":
         return _stream(session)
-    from oomlens.pipeline import merge
+    from oomlens.pipeline import light, merge
 
-    reports = [report for report in merge(session.reports()) if filters.match(report)]
+    keep = light
+    spool = None
+    if args.show:
+        keep = _same
+    elif args.format in ("json", "jsonl"):
+        from oomlens.cli.jsonout import Spool
+
+        spool = Spool()
+        keep = spool.keep
+    reports = [report for report in merge(map(keep, session.reports())) if filters.match(report)]
     session.say_what_was_read()
     if (since or until) and not args.quiet and (unknown := sum(report.time is None for report in reports)):
         say(tr("{count} incidents without a time are listed too").format(count=unknown))
     if args.show:
         return _show(session, reports)
-    _print_all(session, reports)
+    _print_all(session, spool, reports)
     return session.code(bool(reports))
 
 
-def _print_all(session: _Session, reports: list[Report]) -> None:
-    form = session.args.format
-    if form in ("json", "jsonl"):
+def _same(report: Report) -> Report:
+    return report
+
+
+def _print_all(session: _Session, spool: Spool | None, reports: list[Report]) -> None:
+    if spool is not None:
         from oomlens.cli import jsonout
 
-        (jsonout.write_document if form == "json" else jsonout.write_lines)(reports)
+        with closing(spool):
+            (jsonout.write_document if session.args.format == "json" else jsonout.write_lines)(spool, reports)
     else:
         sys.stdout.write(_rendered(session, reports))
 

@@ -12,6 +12,8 @@ from oomlens.decode.anchors import ANCHORS, BEHIND_BYTES, KERNEL, VERDICTS
 BEFORE_BYTES = 64 << 10
 # A window is handed out at this size even if it goes on; a task table of 100,000 rows fits.
 MOST_BYTES = 24 << 20
+# A window with this much in it ends where a report ends, though the next one follows at once.
+_ENOUGH_BYTES = 1 << 20
 _HEAD_CONTEXT_BYTES = 512
 _LONGEST_LINE_BYTES = 16 << 10
 # How far the kernel's lines may stand apart: other programs' lines lie between.
@@ -63,6 +65,7 @@ class Windower:
         self._line = 1  # number of the line at _counted_at
         self._start: int | None = None  # of the open window, absolute
         self._until = 0
+        self._told_at = 0  # place of the last hit, where it was a verdict
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +88,9 @@ class Windower:
             place = base + offset
             if self._start is not None and place > self._until and not self._in_table(place):
                 yield self._close(self._until)
+            elif anchor == _HEAD and self._start is not None and self._told_at > self._start + _ENOUGH_BYTES:
+                # One report after another: the last one's verdict is told, so nothing is torn behind its line.
+                yield self._close(self._told_at)
             self._note(place, anchor)
         if self._start is not None and end > self._until and not self._in_table(end):
             yield self._close(self._until)
@@ -103,6 +109,7 @@ class Windower:
             start = self._line_start(place - before)
             self._start = start if self._start is None else min(start, self._start)
         until = place + BEHIND_BYTES[anchor]
+        self._told_at = place if anchor in VERDICTS else 0
         # A verdict ends the long wait that the head began.
         self._until = until if anchor in VERDICTS else max(self._until, until)
 
