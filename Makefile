@@ -25,4 +25,10 @@ types: ## strict types, source and tests
 imports: ## every import points down, the core is pure
 	$(BIN)/lint-imports
 
-.PHONY: help test quick live lint types imports
+score: ## every field of the corpora's truth, right or wrong: make score [CORPUS="FOLDER…"] [ARGS=-v]
+	$(BIN)/python tools/score.py $(ARGS) $(CORPUS)
+
+accept: ## rewrite the full decodes beside the cases (never their headers); review them like code
+	$(BIN)/python tools/accept.py
+
+.PHONY: help test quick live lint types imports score accept
