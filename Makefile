@@ -25,10 +25,16 @@ types: ## strict types, source and tests
 imports: ## every import points down, the core is pure
 	$(BIN)/lint-imports
 
-score: ## every field of the corpora's truth, right or wrong: make score [CORPUS="FOLDER…"] [ARGS=-v]
+score: ## how much of the shared corpora's truth is right (needs ../shared): make score [CORPUS="FOLDER…"] [ARGS=-v]
 	$(BIN)/python tools/score.py $(ARGS) $(CORPUS)
 
 accept: ## rewrite the full decodes beside the cases (never their headers); review them like code
 	$(BIN)/python tools/accept.py
 
-.PHONY: help test quick live lint types imports score accept
+bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of log in the temporary folder)
+	$(BIN)/python bench/run.py
+
+messages: ## collect the texts for translators and compile the catalogues
+	$(BIN)/python tools/messages.py
+
+.PHONY: help test quick live lint types imports score accept bench messages

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from tests.support.cases import all_cases, decode
-from tests.support.golden import as_golden
+from support.cases import all_cases, decode
+from support.golden import as_golden
 
 
 def main() -> int:

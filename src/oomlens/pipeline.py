@@ -93,8 +93,10 @@ def _apart(one: str, two: str) -> float:
     return abs((datetime.fromisoformat(one) - datetime.fromisoformat(two)).total_seconds())
 
 
-def _worth(report: Report) -> tuple[bool, int, int, int]:
-    return report.complete, len(report.sections), len(report.tasks), -len(report.gaps)
+def _worth(report: Report) -> tuple[bool, int, int, int, int]:
+    known = (report.constraint, report.task_memcg, report.uptime_seconds, report.kernel_release)
+    told = sum(part is not None for part in known)
+    return report.complete, len(report.sections), len(report.tasks), told, -len(report.gaps)
 
 
 def _joined(known: Report, new: Report) -> Report:

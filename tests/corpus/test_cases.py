@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from oomlens.model.report import Report
-from tests.support.cases import FOLDER, Case, all_cases, decode, plain, read_case
-from tests.support.golden import as_golden
+from support.cases import FOLDER, Case, all_cases, decode, plain, read_case
+from support.golden import as_golden
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
 

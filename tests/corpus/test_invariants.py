@@ -16,7 +16,7 @@ from oomlens.decode.rejoin import rejoin
 from oomlens.decode.unwrap import records
 from oomlens.model.codec import report_from_dict, report_to_dict
 from oomlens.model.report import Report
-from tests.support.cases import Case, all_cases, decode, facts, plain, victim_pids
+from support.cases import Case, all_cases, decode, facts, plain, victim_pids
 
 CASES = all_cases()
 # Every cut decodes a whole log: the long ones are cut where it is cheap.
@@ -24,9 +24,9 @@ SHORT = tuple(case for case in CASES if len(case.log) < 30_000)
 # Broken or interleaved on their way already: their lines cannot be told apart once they all get a header.
 DAMAGED = frozenset(
     {
-        "v420-two-dumps-interleaved",  # two CPUs in one text
-        "v54-cut-by-an-oops",  # two CPUs in one text
-        "v618-arm64-memory-min-interleaved",  # the reporter's own lines without a stamp
+        "syz-interleaved-420",  # two CPUs in one text
+        "ml-hikey-interleaved-54",  # two CPUs in one text
+        "ml-stress-arm64-618",  # the reporter's own lines without a stamp
     }
 )
 STAMPED = re.compile(rb"^\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ", re.MULTILINE)

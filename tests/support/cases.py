@@ -50,6 +50,9 @@ class Case:
         values = self.headers.get(name, ())
         return values[0] if values else None
 
+    def all(self, name: str) -> Sequence[str]:
+        return self.headers.get(name, ())
+
     def words(self, name: str) -> list[str]:
         """The words of a header that has one word for each report."""
         return (self.one(name) or "").split()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from oomlens.decode.grammar import ROWS, LineRow, read_line
+from oomlens.decode.grammar import ROWS, read_line
 from oomlens.decode.grammar.counters import join_counters, read_blocks, read_counters, read_stat, read_stats_kb
-from oomlens.decode.grammar.row import LineSample
+from oomlens.decode.grammar.row import LineRow, LineSample
 from oomlens.decode.grammar.tasks import columns_of, read_row
 
 SAMPLES = [

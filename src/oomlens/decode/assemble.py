@@ -77,10 +77,12 @@ class Assembler:
             self._take_other(record)
 
     def _take_other(self, record: Record) -> None:
-        builder = self._open[-1] if self._open else None
+        if not self._open or not record.text.strip():
+            return
+        builder = self._pick(record)
         if builder is None:
             return
-        if not builder.decided and ELISION.match(record.text):
+        if ELISION.match(record.text):
             builder.gaps.append(Gap("report", "elided-by-editor", record.line))
         if not (builder.in_trace or builder.in_stats):
             return
@@ -194,6 +196,10 @@ class Assembler:
                 return
         if builder is not None and not builder.absorber:
             builder.take_head(fact, record)
+        elif builder is None and (release := fact.text("release")) is not None:
+            # Another dump soon after a kill: the same boot, so the same kernel.
+            for told in self._candidates(record, any_caller=True):
+                told.release = told.release or release
 
     def _take_memory(self, fact: Fact, record: Record) -> None:
         builder = self._pick(record)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from oomlens.decode.grammar.counters import CounterLine, read_blocks, read_stat, read_stats_kb
 from oomlens.decode.grammar.row import Fact
-from oomlens.decode.grammar.tasks import TableRow, columns_of
+from oomlens.decode.grammar.tasks import TableRow, columns_of, read_cut_row, read_row
 from oomlens.model.record import Record
 from oomlens.model.report import Gap, HugePages, Invoker, Slab, Victim
 
@@ -354,10 +354,20 @@ class Builder:
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":
-            if not rows:
-                self.bad_rows.append(record.line)
-            else:
-                self.rows.extend(rows)
+            if not rows or rows[0].columns != self.columns:
+                rows = self._own_rows(record)  # interleaved with a table of other columns, or damaged
+            self.rows.extend(rows)
+
+    def _own_rows(self, record: Record) -> list[TableRow]:
+        rows: list[TableRow] = []
+        for line, text in enumerate(record.text.split("\n"), record.line):
+            row = read_row(text, self.columns)
+            if row is None:
+                self.bad_rows.append(line)
+                row = read_cut_row(text, self.columns)
+            if row is not None:
+                rows.append(row)
+        return rows
 
     # ------------------------------------------------------------------ verdict
     def take_choice(self, fact: Fact, record: Record) -> None:

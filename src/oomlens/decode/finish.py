@@ -375,11 +375,7 @@ def _zone(draft: ZoneDraft) -> Zone:
 
 
 def _memory_is_whole(builder: Builder) -> bool:
-    return (
-        "active_anon" in builder.pages
-        and bool(builder.zones)
-        and ("ram" in builder.pages or "swap_total_bytes" in builder.sizes)
-    )
+    return "active_anon" in builder.pages and bool(builder.zones)
 
 
 def _complete(builder: Builder, scope: Scope, memory: Memory | None, memcg: Memcg | None) -> bool:

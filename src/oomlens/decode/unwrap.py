@@ -252,7 +252,7 @@ def _simple(text: str) -> bool:
         return False
     if "\x1b" in text or "#012" in text or "\\x0a" in text or "&" in text:
         return False
-    return len(text) < 200 or text.count("[") < 3
+    return "[" not in text[1:] or _ANY_STAMP.search(text) is None
 
 
 def _split(whole: Unwrapped) -> Iterator[Unwrapped]:

@@ -63,14 +63,11 @@ class Windower:
         end = base + len(chunk)
         for offset, anchor in hits:
             place = base + offset
-            if self._start is not None and place > self._until:
+            if self._start is not None and place > self._until and not self._in_table(place):
                 yield self._close(self._until)
             self._note(place, anchor)
-        if self._start is not None and end > self._until:
-            if len(_ROW.findall(self._held[-(4 << 10) :])) >= 8:
-                self._until = end + BEHIND_BYTES  # in the middle of a long task table
-            else:
-                yield self._close(self._until)
+        if self._start is not None and end > self._until and not self._in_table(end):
+            yield self._close(self._until)
         if self._start is not None and end - self._start > MOST_BYTES:
             yield self._close(end)
         self._forget(end)
@@ -89,6 +86,15 @@ class Windower:
         behind = BEHIND_VERDICT_BYTES if anchor in _VERDICTS else BEHIND_BYTES if kernel else BEHIND_LINE_BYTES
         # A verdict ends the long wait that the head began.
         self._until = place + behind if kernel else max(self._until, place + behind)
+
+    def _in_table(self, limit: int) -> bool:
+        """Whether a long task table goes on up to `limit`; moves the end of the window along with it."""
+        while self._until < limit:
+            end = self._until - self._held_at
+            if len(_ROW.findall(self._held[max(0, end - (4 << 10)) : end])) < 8:
+                return False
+            self._until += BEHIND_BYTES
+        return True
 
     def _line_start(self, place: int) -> int:
         offset = max(0, place - self._held_at)

@@ -9,6 +9,7 @@ from pathlib import Path
 from oomlens.host.read.expand import FileStream, Note, Tell
 from oomlens.host.read.follow import GrowingFile, Live, LiveStream
 from oomlens.host.read.live import KmsgStream, has_journal, journal_source
+from oomlens.host.read.source import UnreadableError
 from oomlens.host.run import ProgramStream
 
 _DEFAULT_FILES = ("var/log/syslog", "var/log/messages", "var/log/kern.log")
@@ -66,8 +67,8 @@ def _journal(notes: Tell) -> Live | None:
     source = journal_source(follow=True)
     try:
         stream = source.open()
-    except Exception as error:
-        notes(Note("journal", "failed", "journalctl-failed", str(error), None))
+    except UnreadableError as error:
+        notes(Note(error.source, "failed", error.reference, error.message, error.hint))
         return None
     fd = stream.fileno() if isinstance(stream, ProgramStream) else getattr(stream, "fileno", lambda: -1)()
     return LiveStream("journal", stream, int(fd))

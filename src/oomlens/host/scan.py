@@ -16,7 +16,7 @@ from oomlens.decode.anchors import ANCHORS
 from oomlens.decode.windows import BEFORE_BYTES, Hit, Windower
 from oomlens.host.read.search import Find, finder, newline_counter
 from oomlens.host.read.source import ByteStream, Source, UnreadableError
-from oomlens.model.report import Report
+from oomlens.model.report import Report, Victim
 
 Decode = Callable[[bytes, int, int, str, datetime | None], Sequence[Report]]
 Progress = Callable[[int], None]
@@ -175,12 +175,15 @@ def _moved(report: Report, lines: int) -> Report:
     if lines == 0:
         return report
     origin = report.origin
+    chosen = report.chosen
     return replace(
         report,
         origin=origin._replace(first_line=origin.first_line + lines, last_line=origin.last_line + lines),
-        victims=tuple(
-            replace(victim, line=victim.line + lines) if victim.line is not None else victim
-            for victim in report.victims
-        ),
+        victims=tuple(_moved_victim(victim, lines) for victim in report.victims),
+        chosen=_moved_victim(chosen, lines) if chosen is not None else None,
         gaps=tuple(gap._replace(line=gap.line + lines) if gap.line is not None else gap for gap in report.gaps),
     )
+
+
+def _moved_victim(victim: Victim, lines: int) -> Victim:
+    return replace(victim, line=victim.line + lines) if victim.line is not None else victim

@@ -9,13 +9,12 @@ def size(value: int | None, unknown: str = "?") -> str:
     """1536 -> `1.5 KiB`, 3584000000 -> `3.3 GiB`; three digits are enough to compare."""
     if value is None:
         return unknown
-    sign, rest = ("-", -value) if value < 0 else ("", value)
-    if rest < 1024:
-        return f"{sign}{rest} B"
-    amount = float(rest)
-    unit = _UNITS[0]
-    for unit in _UNITS:
-        amount /= 1024
-        if amount < 999.5:
-            break
-    return f"{sign}{amount:.0f} {unit}" if amount >= 100 or amount == int(amount) else f"{sign}{amount:.1f} {unit}"
+    if value < 0:
+        return f"-{size(-value)}"
+    if value < 1024:
+        return f"{value} B"
+    amount, power = value / 1024, 0
+    while amount >= 999.5 and power + 1 < len(_UNITS):
+        amount, power = amount / 1024, power + 1
+    digits = 0 if amount >= 100 or amount == int(amount) else 1
+    return f"{amount:.{digits}f} {_UNITS[power]}"

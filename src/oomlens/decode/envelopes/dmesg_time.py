@@ -12,9 +12,8 @@ _HUMAN = re.compile(
     r"^\s*\[([^\[\]]{0,40}?\d{1,2}:\d\d(?::\d\d)?[^\[\]]{0,20})\](?:\s?\[\s*([TC]\d+)\])? ?(.*)$", re.DOTALL
 )
 _DELTA = re.compile(r"^\s*\[\s*[+<]\s*\d+\.\d+>?\s*\](?:\s?\[\s*([TC]\d+)\])? ?(.*)$", re.DOTALL)
-_ISO = re.compile(
-    r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.,]\d{6}[+-]\d\d:?\d\d) (?!\S+ \S+?(?:\[\d+\])?: )(.*)$", re.DOTALL
-)
+# util-linux writes a comma in front of the microseconds, syslog daemons a point.
+_ISO = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:?\d\d) (.*)$", re.DOTALL)
 _DECODED = re.compile(
     r"^(kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)\s*:(emerg|alert|crit|err|warn|notice|info|debug)\s*: (.*)$",
     re.DOTALL,

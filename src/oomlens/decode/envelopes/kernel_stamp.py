@@ -7,7 +7,7 @@ import re
 from oomlens.decode.envelope import Envelope, Sample, Unwrapped
 
 # printk.time, then printk.caller (CONFIG_PRINTK_CALLER, 5.1): "[%5lu.%06lu]" "[%6s]"; some consoles cut the digits.
-STAMP = r"\[\s*(\d{1,9}\.\d{2,9})(?: +<\s*[\d.]+>)?\](?:\s?\[\s*([TC]\d+)\])?"
+STAMP = r"\[\s*(\d{1,9}\.\d{1,9})(?: +<\s*[\d.]+>)?\](?:\s?\[\s*([TC]\d+)\])?"
 _LINE = re.compile(rf"^\s*(?:<(\d{{1,2}})>)?\s*{STAMP}:?(?: |$|(?=\S))(.*)$", re.DOTALL)
 
 

@@ -18,7 +18,7 @@ _DAY_FIRST = re.compile(
     rf"^(?:<(\d+)>)?(\d{{1,2}} (?:{_MONTH})(?: \d{{4}})? \d\d:\d\d:\d\d) (?:(\S+) )?{_TAG}(.*)$", re.DOTALL
 )
 _ISO = re.compile(
-    rf"^(?:<(\d+)>)?(\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) (\S+) {_TAG}(.*)$", re.DOTALL
+    rf"^(?:<(\d+)>)?(\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?) (\S+) {_TAG}(.*)$", re.DOTALL
 )
 _RFC5424 = re.compile(r"^<(\d+)>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|\[.*?\])(?: \ufeff?(.*))?$", re.DOTALL)
 _LOGREAD = re.compile(

@@ -71,6 +71,7 @@ _BY_WORD: Mapping[str, tuple[_Reader, ...]] = {
             "allocations",
             "exiting",
             "killed-cut",
+            "choice-cut",
         ),
         "No": ("choice", "killed", "killed-cut", "choice-cut"),
         "Node": ("buddy", "hugepages"),

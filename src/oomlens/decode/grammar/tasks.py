@@ -56,7 +56,7 @@ KNOWN_COLUMNS = frozenset(
         "cpu",
         "oom_adj",
         "oom_score_adj",
-    )  # fmt: skip
+    )
 )
 
 
@@ -104,3 +104,12 @@ def read_row(text: str, columns: tuple[str, ...] | None) -> TableRow | None:
         return None
     *numbers, name = found.groups()
     return TableRow(columns, tuple(map(int, numbers)), name or "")
+
+
+def read_cut_row(text: str, columns: tuple[str, ...] | None) -> TableRow | None:
+    """A row whose end is lost: its leading numbers but the last, which may have lost digits; None below the `rss` column."""
+    cells = text.replace("[", " ", 1).replace("]", " ", 1).split()
+    if columns is None or not 6 <= len(cells) <= len(columns) or not all(cell.lstrip("-").isdigit() for cell in cells):
+        return None
+    numbers = tuple(map(int, cells[:-1]))
+    return TableRow(columns[: len(numbers)], numbers, "")

@@ -66,7 +66,10 @@ KILLER = Killer(
             ),
         ),
         (
-            ("# There is insufficient memory for the Java Runtime Environment to continue.", "# Native memory allocation (mmap) failed to map 4096 bytes"),
+            (
+                "# There is insufficient memory for the Java Runtime Environment to continue.",
+                "# Native memory allocation (mmap) failed to map 4096 bytes",
+            ),
             None,
             Sighting(
                 Kind.APPLICATION, "jvm", Outcome.NOT_KILLED,

@@ -28,7 +28,7 @@ def _event(found: re.Match[str], record: Record) -> Sighting:
     )
 
 
-def _status(found: re.Match[str], record: Record) -> Sighting:
+def _status(_found: re.Match[str], record: Record) -> Sighting:
     details = {"reported_by": "kubelet", "reason": "OOMKilled"}
     return Sighting(Kind.NOTICE, "kernel", Outcome.KILLED, record.text, Scope.MEMCG, details=details)
 

@@ -21,7 +21,10 @@ KILLER = Killer(
     needles=("sending sig", "sent to the victim", "signal sent to"),
     read=one_line(
         (
-            (r"^\s*(?:Implement(?:ing)? a? ?corrective action: ?)?\[?(?:OK)?\]? ?Sending (?P<signal>SIG[A-Z]+) to (?:the victim )?(?P<comm>\S+) \(?\[?(?:PID:? ?)?(?P<pid>\d+)\]?\)?", _sent),
+            (
+                r"^\s*(?:\[OK\] ?)?Sending (?P<signal>SIG[A-Z]+) to (?:the victim )?(?P<comm>\S+) \(?\[?(?:PID:? ?)?(?P<pid>\d+)\]?\)?",
+                _sent,
+            ),
             (r"^\s*(?P<signal>SIG[A-Z]+) sent to the victim (?P<comm>\S+) \(?\[?(?:PID:? ?)?(?P<pid>\d+)", _sent),
         ),
         idents=("nohang", "nohang-desktop", "python3"),

@@ -60,5 +60,5 @@ KILLER = Killer(
         (("bash: fork: Cannot allocate memory",), None, None),
         (("except MemoryError:",), None, None),
     ),
-    source="v8 src/api/api.cc, go src/runtime/malloc.go, CPython, php Zend/zend_alloc.c, rust library/std/src/alloc.rs, erts/emulator/beam/erl_alloc.c",
+    source="v8 src/api/api.cc, go src/runtime/malloc.go, CPython, php Zend/zend_alloc.c, rust std/src/alloc.rs, erts erl_alloc.c",
 )  # fmt: skip

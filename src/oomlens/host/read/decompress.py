@@ -135,7 +135,7 @@ class DecompressedStream:
         self._member: Decompressor | None = begin()
         self._out = b""
         self._taken = 0
-        self._feed_bytes = 4096
+        self._feed_bytes = 1024
         self._fresh = True  # the member has not been given a byte
         self._ended = False
 

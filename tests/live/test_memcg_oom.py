@@ -1,0 +1,89 @@
+"""A real kill by the running kernel, in a memory cgroup of the test's own, is found in the ring buffer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oomlens.host.read.live import kmsg_source
+from oomlens.host.scan import scan
+from oomlens.model.report import Outcome, Report, Scope
+
+pytestmark = pytest.mark.live
+LIMIT_BYTES = 32 << 20
+GROW = "held = []\nwhile True: held.append(bytearray(1 << 20))\n"
+
+
+def _v2_root() -> Path | None:
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "cgroup2" and "memory" in (Path(place) / "cgroup.controllers").read_text(encoding="ascii").split():
+            return Path(place)
+    return None
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to make a memory cgroup")
+    v1 = Path("/sys/fs/cgroup/memory")
+    root = v1 if (v1 / "memory.limit_in_bytes").exists() else _v2_root()
+    if root is None:
+        pytest.skip("no memory controller here")
+    folder = root / f"oomlens-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"cannot make a memory cgroup: {error.strerror}")
+    try:
+        limits = (
+            ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+            if root == v1
+            else ("memory.max", "memory.swap.max")
+        )
+        for name, value in zip(limits, (LIMIT_BYTES, LIMIT_BYTES if root == v1 else 0), strict=True):
+            if (folder / name).exists():
+                (folder / name).write_text(str(value), encoding="ascii")
+        yield folder
+    finally:
+        for _ in range(50):
+            try:
+                folder.rmdir()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+
+def _kills_of(pid: int) -> list[Report]:
+    source = kmsg_source()
+    return [report for report in scan(source) if any(victim.pid == pid for victim in report.victims)]
+
+
+def test_a_real_memory_cgroup_kill_is_found_in_the_ring_buffer(cgroup: Path) -> None:
+    ring = Path("/dev/kmsg")
+    if not os.access(ring, os.R_OK):
+        pytest.skip("/dev/kmsg may not be read")
+    start = f"import os\nopen({str(cgroup / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
+    child = subprocess.Popen([sys.executable, "-c", start + GROW])
+    assert child.wait(timeout=60) == -9
+    found: list[Report] = []
+    for _ in range(50):
+        found = _kills_of(child.pid)
+        if found:
+            break
+        time.sleep(0.1)
+    (report,) = found
+    assert (report.outcome, report.scope, report.killer) == (Outcome.KILLED, Scope.MEMCG, "kernel")
+    assert report.oom_memcg is not None
+    assert report.oom_memcg.endswith(cgroup.name)
+    assert report.memcg is not None
+    assert report.memcg.limit_bytes == LIMIT_BYTES
+    assert report.kernel_release in (None, os.uname().release)
+    # What the interpreter held before it moved into the cgroup is charged elsewhere, so its RSS may exceed the limit.
+    assert (report.victims[0].anon_rss_bytes or 0) > LIMIT_BYTES // 2
