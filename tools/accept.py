@@ -11,14 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.cases import all_cases, decode
+from support.cases import all_cases
+from support.decode import incidents
 from support.golden import as_golden
 
 
 def main() -> int:
     changed = 0
     for case in all_cases():
-        text = as_golden(decode(case.log))
+        text = as_golden(incidents(case.log))
         if not case.golden.exists() or case.golden.read_text(encoding="utf-8") != text:
             case.golden.write_text(text, encoding="utf-8")
             print(f"accepted {case.golden.name}")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from oomlens.model.report import Report
-from support.cases import FOLDER, Case, all_cases, decode, plain, read_case
+from support.cases import FOLDER, Case, all_cases, read_case
+from support.decode import incidents, plain
 from support.golden import as_golden
 
 CASES = pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
@@ -58,7 +59,7 @@ def observed(reports: list[Report]) -> dict[str, list[str]]:
 
 @CASES
 def test_a_real_log_decodes_to_its_truth(case: Case) -> None:
-    reports = decode(case.log)
+    reports = incidents(case.log)
     found = observed(reports)
     for name, expected in case.headers.items():
         if name != "SOURCE":
@@ -71,7 +72,7 @@ def test_a_real_log_decodes_to_its_truth(case: Case) -> None:
 def test_the_full_decode_is_the_accepted_one(case: Case) -> None:
     assert case.golden.exists(), f"no {case.golden.name}: `make accept` writes it, then read it"
     golden = case.golden.read_text(encoding="utf-8")
-    assert json.loads(as_golden(decode(case.log))) == json.loads(golden), "read the difference, then `make accept`"
+    assert json.loads(as_golden(incidents(case.log))) == json.loads(golden), "read the difference, then `make accept`"
 
 
 def test_every_accepted_decode_has_its_case() -> None:

@@ -7,26 +7,31 @@ A SIMD search over up to 16 literals costs hardly more than over one (the engine
 
 from __future__ import annotations
 
-# Of the kernel's reports: many lines belong together.
-KERNEL: tuple[bytes, ...] = (
-    b" invoked oom-killer",            # the head of every report
-    b"oom-kill:constraint=",           # its summary, 5.0 and later
-    b"Killed process ",                # its verdict; all that is left of a rate-limited report
-    b"Kill process ",                  # the choice, up to 5.0
-    b"oom_reaper: ",                   # what came of it
-    b"Tasks state (memory",            # a report whose head and verdict are lost
-    b"illed as a result of limit of",  # the same in a memory cgroup, up to 4.20
+# Of the kernel's reports: many lines belong together. (literal, how far behind it lines may still belong, in bytes)
+_KERNEL_ROWS: tuple[tuple[bytes, int], ...] = (
+    (b" invoked oom-killer", 48 << 10),            # the head of every report
+    (b"oom-kill:constraint=", 48 << 10),           # its summary, 5.0 and later
+    (b"Killed process ", 4 << 10),                 # its verdict; all that is left of a rate-limited report
+    (b"Kill process ", 48 << 10),                  # the choice, up to 5.0
+    (b"oom_reaper: ", 4 << 10),                    # what came of it
+    (b"Tasks state (memory", 48 << 10),            # a report whose head and verdict are lost
+    (b"illed as a result of limit of", 48 << 10),  # the same in a memory cgroup, up to 4.20
 )  # fmt: skip
-# Of programs in user space: a line or a few.
-LINES: tuple[bytes, ...] = (
-    b"the OOM killer",                 # systemd: "has been killed by the OOM killer"
-    b"oom-kill'",                      # systemd: Failed with result 'oom-kill'
-    b"OOMKill",                        # kubelet's events
-    b"OOM encountered",                # kubelet
-    b"reclaim",                        # kubelet evictions, systemd-oomd
-    b"OutOfMemory",                    # JVM, .NET
-    b"lowmemorykiller",                # Android
-    b" sending SIG",                   # earlyoom
-    b"ut of memory",                   # Node, Go, "Out of memory: …" in every other wording
+# Of programs in user space: a line, or a few.
+_LINE_ROWS: tuple[tuple[bytes, int], ...] = (
+    (b"the OOM killer", 0),       # systemd: "has been killed by the OOM killer"
+    (b"oom-kill'", 0),            # systemd: Failed with result 'oom-kill'
+    (b"OOMKill", 0),              # kubelet's events
+    (b"OOM encountered", 0),      # kubelet
+    (b"reclaim", 0),              # kubelet evictions, systemd-oomd
+    (b"OutOfMemory", 2 << 10),    # JVM with its stack trace, .NET
+    (b"lowmemorykiller", 0),      # Android
+    (b" sending SIG", 0),         # earlyoom
+    (b"ut of memory", 512),       # Node, Go, "Out of memory: …" in every other wording
 )  # fmt: skip
+KERNEL: tuple[bytes, ...] = tuple(literal for literal, _ in _KERNEL_ROWS)
+LINES: tuple[bytes, ...] = tuple(literal for literal, _ in _LINE_ROWS)
 ANCHORS: tuple[bytes, ...] = KERNEL + LINES
+# By index in ANCHORS.
+BEHIND_BYTES: tuple[int, ...] = tuple(behind for _, behind in (*_KERNEL_ROWS, *_LINE_ROWS))
+VERDICTS: frozenset[int] = frozenset(map(ANCHORS.index, (b"Killed process ", b"oom_reaper: ")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from oomlens.model.record import Stamp
 
@@ -86,6 +87,7 @@ def _local(moment: datetime, reference: datetime | None) -> _Result:
     return _text(moment.replace(tzinfo=reference.tzinfo)), None
 
 
+@lru_cache(maxsize=256)
 def _words(text: str, reference: datetime | None) -> _Result:
     """`Nov 24 10:01:02`, `Mon Nov 23 07:14:33 2026`, `dim. 19 avril 18:03:30 2026`, `Jul31 01:56`."""
     clock = _CLOCK.search(text)

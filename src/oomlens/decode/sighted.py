@@ -25,8 +25,8 @@ def sighted(sighting: Sighting, records: Sequence[Record], source: str, referenc
         time, why = resolve(first.stamp, reference)
         if why is not None:
             gaps.append(Gap("time", why, first.line))
-    report = Report(
-        id="",
+    return Report(
+        id=_sighting_id(sighting, time or first.uptime_seconds),
         kind=sighting.kind,
         origin=Origin(source, first.envelope, first.line, last.last_line, first.first_byte, last.last_byte),
         killer=sighting.killer,
@@ -49,12 +49,10 @@ def sighted(sighting: Sighting, records: Sequence[Record], source: str, referenc
         complete=True,
         gaps=tuple(gaps),
     )
-    return replace(report, id=_sighting_id(report))
 
 
-def _sighting_id(report: Report) -> str:
+def _sighting_id(sighting: Sighting, when: str | float | None) -> str:
     """Stable over sources: who, what was said, whom. Without a pid the time has to tell two equal messages apart."""
-    pids = tuple(victim.pid for victim in report.victims if victim.pid is not None)
-    when = None if pids else (report.time or report.uptime_seconds)
-    key = f"{report.kind}|{report.killer}|{report.message}|{pids}|{when}"
+    pids = tuple(victim.pid for victim in sighting.victims if victim.pid is not None)
+    key = f"{sighting.kind}|{sighting.killer}|{sighting.message}|{pids}|{None if pids else when}"
     return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:12]

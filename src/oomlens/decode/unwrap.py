@@ -25,7 +25,7 @@ _SYSLOG = re.compile(
     r"(?:\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? )?(.*)$",
     re.DOTALL,
 )
-_PLAIN = re.compile(r"^[\x20-\x7e]*$")
+_ROW = re.compile(r"\[ *\d+\] +-?\d+ +\d+ ")
 _ESCAPED_NEWLINE = re.compile(r"#012|\\x0a|\\n(?= ?[a-z_]+[: ]\d)")
 
 
@@ -47,32 +47,78 @@ def records(data: bytes, first_byte: int = 0, first_line: int = 1) -> list[Recor
         ]
     pieces: Sequence[Line | Record] = list(_lines(data, first_byte, first_line))
     for block in BLOCKS:
-        if block.needle.encode() in data:
+        if block.needle.encode() in data or (
+            block.needle.endswith("\n") and block.needle.replace("\n", "\r\n").encode() in data
+        ):
             pieces = block.read(pieces)
     done: list[Record] = []
     reader = _Reader()
-    for piece in pieces:
+    index = 0
+    while index < len(pieces):
+        piece = pieces[index]
+        index += 1
         if isinstance(piece, Record):
             done.extend(_nested(piece, reader))
-        else:
-            reader.read(piece, done)
+            continue
+        reader.read(piece, done)
+        # A task table may have tens of thousands of rows: lines that differ in digits only up to the row are one record.
+        last = done[-1]
+        if last.text[:1] == "[" and last.line == piece.line and _ROW.match(last.text):
+            width = len(piece.text) - len(last.text)
+            rows, index = _rows_behind(pieces, index, width, piece.text, _speaker(last, piece.text[:width]))
+            if rows:
+                end = rows[-1]
+                text = "\n".join((last.text, *(row.text[len(piece.text) - len(last.text) :] for row in rows)))
+                done[-1] = last._replace(text=text, last_line=end.line, last_byte=end.last_byte)
     return done
+
+
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
+def _speaker(record: Record, header: str) -> list[tuple[int, str]]:
+    """(offset, text) of what in a header says who printed the line: web-1 and web-2 differ in a digit only."""
+    return [(header.rfind(part), part) for part in (record.host, record.caller) if part is not None and part in header]
+
+
+def _rows_behind(
+    pieces: Sequence[Line | Record], index: int, width: int, text: str, speaker: Sequence[tuple[int, str]]
+) -> tuple[list[Line], int]:
+    """The lines from `index` on with the same header as `text`, the digits of its time aside, and a bracket behind it."""
+    shape = text[:width].translate(_DIGITS)
+    rows: list[Line] = []
+    while index < len(pieces):
+        piece = pieces[index]
+        other = piece.text
+        if isinstance(piece, Record) or other[width : width + 1] != "[" or other[:width].translate(_DIGITS) != shape:
+            break
+        if any(not other.startswith(part, place) for place, part in speaker):
+            break
+        if not _ROW.match(other, width) or not _simple(other[width:]):
+            break
+        rows.append(piece)
+        index += 1
+    return rows, index
 
 
 def _lines(data: bytes, first_byte: int, first_line: int) -> Iterator[Line]:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         data = data.decode("utf-16", "replace").encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
-    position = first_byte
+    position, limit = first_byte, first_byte + len(data)
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    for number, raw in enumerate(lines, first_line):
+    plain = data.isascii() and b"\r" not in data and b"\x00" not in data
+    texts = data.decode("ascii").split("\n") if plain else [_text(raw) for raw in lines]
+    for number, (text, raw) in enumerate(zip(texts, lines, strict=False), first_line):
         end = position + len(raw) + 1
-        yield Line(
-            raw.decode("utf-8", "backslashreplace").rstrip("\r\x00"), number, position, min(end, first_byte + len(data))
-        )
+        yield Line(text, number, position, min(limit, end))
         position = end
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace").rstrip("\r\x00")
 
 
 def _nested(record: Record, reader: _Reader) -> Iterator[Record]:

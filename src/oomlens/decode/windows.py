@@ -6,21 +6,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from oomlens.decode.anchors import ANCHORS, KERNEL
+from oomlens.decode.anchors import ANCHORS, BEHIND_BYTES, KERNEL, VERDICTS
 
 # What may stand in front of a first hit that is not a report's head: the rest of its task table and Mem-Info block.
 BEFORE_BYTES = 64 << 10
-# A report goes on for this long behind its last hit: the kernel's lines stand close, other programs' lines may lie between.
-BEHIND_BYTES = 48 << 10
-BEHIND_VERDICT_BYTES = 4 << 10
-# A line of a program in user space, with what it prints behind it.
-BEHIND_LINE_BYTES = 512
 # A window is handed out at this size even if it goes on; a task table of 100,000 rows fits.
 MOST_BYTES = 24 << 20
 _HEAD_CONTEXT_BYTES = 512
+# How far the kernel's lines may stand apart: other programs' lines lie between.
+_KERNEL_BEHIND_BYTES = max(BEHIND_BYTES)
 _ROW = re.compile(rb"\[ *\d+\] +\d+ +\d+ +\d+ +\d+ ")
 _HEAD = ANCHORS.index(b" invoked oom-killer")
-_VERDICTS = frozenset(map(ANCHORS.index, (b"Killed process ", b"oom_reaper: ")))
 _KERNEL = frozenset(range(len(KERNEL)))
 
 Count = Callable[[bytes], int]
@@ -44,8 +40,9 @@ class Windower:
 
     def __init__(self, count: Count) -> None:
         self._count = count
-        self._held = b""  # from _held_at on; at least BEFORE_BYTES of what has passed
+        self._held = b""  # from _held_at on; at least BEFORE_BYTES of what has passed, and the open window
         self._held_at = 0
+        self._floor = 0  # end of the last window: what was handed out is not handed out again
         self._counted_at = 0  # newlines are counted up to here
         self._line = 1  # number of the line at _counted_at
         self._start: int | None = None  # of the open window, absolute
@@ -59,7 +56,14 @@ class Windower:
     def feed(self, chunk: bytes, hits: Sequence[Hit]) -> Iterator[Window]:
         """hits: ascending; one may begin in the end of the chunk before (offset < 0)."""
         base = self._held_at + len(self._held)
-        self._held += chunk
+        if self._start is None:
+            # Only the end of what has passed can still be asked for.
+            self._count_to(base)
+            keep = min(BEFORE_BYTES, base - max(self._held_at, self._floor)) if hits else BEFORE_BYTES
+            tail = self._held[len(self._held) - keep :] if keep < len(self._held) else self._held
+            self._held, self._held_at = tail + chunk, base - len(tail)
+        else:
+            self._held += chunk
         end = base + len(chunk)
         for offset, anchor in hits:
             place = base + offset
@@ -70,7 +74,6 @@ class Windower:
             yield self._close(self._until)
         if self._start is not None and end - self._start > MOST_BYTES:
             yield self._close(end)
-        self._forget(end)
 
     def finish(self) -> Iterator[Window]:
         """The window that was open at the end of the stream."""
@@ -80,52 +83,50 @@ class Windower:
     def _note(self, place: int, anchor: int) -> None:
         kernel = anchor in _KERNEL
         before = _HEAD_CONTEXT_BYTES if anchor == _HEAD else BEFORE_BYTES if kernel else 0
-        if self._start is None or (kernel and self._until - place <= BEHIND_LINE_BYTES):
+        if self._start is None or (kernel and self._until - place < _HEAD_CONTEXT_BYTES):
             start = self._line_start(place - before)
             self._start = start if self._start is None else min(start, self._start)
-        behind = BEHIND_VERDICT_BYTES if anchor in _VERDICTS else BEHIND_BYTES if kernel else BEHIND_LINE_BYTES
+        until = place + BEHIND_BYTES[anchor]
         # A verdict ends the long wait that the head began.
-        self._until = place + behind if kernel else max(self._until, place + behind)
+        self._until = until if anchor in VERDICTS else max(self._until, until)
 
     def _in_table(self, limit: int) -> bool:
         """Whether a long task table goes on up to `limit`; moves the end of the window along with it."""
         while self._until < limit:
             end = self._until - self._held_at
+            if self._until - (self._start or 0) < _KERNEL_BEHIND_BYTES:
+                return False
             if len(_ROW.findall(self._held[max(0, end - (4 << 10)) : end])) < 8:
                 return False
-            self._until += BEHIND_BYTES
+            self._until += _KERNEL_BEHIND_BYTES
         return True
 
     def _line_start(self, place: int) -> int:
-        offset = max(0, place - self._held_at)
-        if offset == 0:
-            return self._held_at
-        return self._held_at + self._held.rfind(b"\n", 0, offset) + 1
+        lowest = max(self._held_at, self._floor)
+        if place <= lowest:
+            return lowest
+        newline = self._held.rfind(b"\n", lowest - self._held_at, place - self._held_at)
+        return self._held_at + newline + 1 if newline >= 0 else lowest
 
     def _close(self, until: int) -> Window:
         assert self._start is not None
-        begin = self._start - self._held_at
         newline = self._held.find(b"\n", min(until - self._held_at, len(self._held)))
         end = newline + 1 if newline >= 0 else len(self._held)
         self._count_to(self._start)
-        window = Window(self._held[begin:end], self._start, self._line)
-        # What was handed out is not handed out again.
-        self._count_to(self._held_at + end)
-        self._held = self._held[end:]
-        self._held_at += end
+        begin = self._start - self._held_at
+        # The window may begin in what had passed and was counted.
+        back = (
+            self._count(self._held[begin : self._counted_at - self._held_at]) if self._counted_at > self._start else 0
+        )
+        window = Window(self._held[begin:end], self._start, self._line - back)
+        self._floor = self._held_at + end
         self._start = None
         self._until = 0
         return window
 
     def _count_to(self, place: int) -> None:
         if place > self._counted_at:
-            self._line += self._count(self._held[self._counted_at - self._held_at : place - self._held_at])
+            begin, end = self._counted_at - self._held_at, place - self._held_at
+            whole = begin == 0 and end == len(self._held)
+            self._line += self._count(self._held if whole else self._held[begin:end])
             self._counted_at = place
-
-    def _forget(self, end: int) -> None:
-        keep_from = self._start if self._start is not None else end - BEFORE_BYTES
-        # In steps, so that few bytes are moved.
-        if keep_from - self._held_at >= 3 * BEFORE_BYTES:
-            self._count_to(keep_from)
-            self._held = self._held[keep_from - self._held_at :]
-            self._held_at = keep_from

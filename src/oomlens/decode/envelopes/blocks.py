@@ -105,4 +105,4 @@ def dmesg_json_text(texts: Sequence[str]) -> str:
 
 
 EXPORT = BlockEnvelope("journal-export", "MESSAGE=", _read_export, export_text)
-JSON_BLOCK = BlockEnvelope("json", "{", _read_json, dmesg_json_text)
+JSON_BLOCK = BlockEnvelope("json", "{\n", _read_json, dmesg_json_text)
