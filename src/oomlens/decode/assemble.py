@@ -99,7 +99,7 @@ class Assembler:
         builder.suppressed, self._suppressed = self._suppressed, None
         builder.release = self._known_release(record)
         if self._loose_trace and 0 <= record.line - self._loose_trace[-1].last_line <= 2:
-            for frame in self._loose_trace:
+            for frame in self._loose_trace[1:]:
                 builder.take_frame(frame)
             builder.starts_at(self._loose_trace[0])
         self._loose_trace = []
