@@ -25,8 +25,11 @@ types: ## strict types, source and tests
 imports: ## every import points down, the core is pure
 	$(BIN)/lint-imports
 
-score: ## how much of the shared corpora's truth is right (needs ../shared)
-	$(BIN)/python tools/score.py
+score: ## how much of the shared corpora's truth is right (needs ../shared): make score [CORPUS="FOLDER…"] [ARGS=-v]
+	$(BIN)/python tools/score.py $(ARGS) $(CORPUS)
+
+accept: ## rewrite the full decodes beside the cases (never their headers); review them like code
+	$(BIN)/python tools/accept.py
 
 bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of log in the temporary folder)
 	$(BIN)/python bench/run.py
@@ -34,4 +37,4 @@ bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score bench messages
+.PHONY: help test quick live lint types imports score accept bench messages

@@ -55,7 +55,8 @@ class Assembler:
         self._all: list[Builder] = []
         self._sysrq: Record | None = None
         self._suppressed: int | None = None
-        self._release: dict[str | None, str] = {}
+        self._release: dict[str | None, tuple[str, float | None]] = {}
+        self._loose_trace: list[Record] = []  # a stack that may turn out to be the next report's
 
     def take(self, read: Read) -> None:
         """One reading; lines that are none of ours only end a list or carry a stack frame."""
@@ -77,10 +78,11 @@ class Assembler:
             self._take_other(record)
 
     def _take_other(self, record: Record) -> None:
-        if not self._open or not record.text.strip():
+        if not (self._open or self._loose_trace) or not record.text.strip():
             return
         builder = self._pick(record)
         if builder is None:
+            self._take_loose_frame(record)
             return
         if ELISION.match(record.text):
             builder.gaps.append(Gap("report", "elided-by-editor", record.line))
@@ -95,12 +97,27 @@ class Assembler:
     def _new(self, record: Record) -> Builder:
         builder = Builder(record)
         builder.suppressed, self._suppressed = self._suppressed, None
-        builder.release = self._release.get(record.host)
+        builder.release = self._known_release(record)
+        if self._loose_trace and 0 <= record.line - self._loose_trace[-1].last_line <= 2:
+            for frame in self._loose_trace[1:]:
+                builder.take_frame(frame)
+            builder.starts_at(self._loose_trace[0])
+        self._loose_trace = []
         self._all.append(builder)
         self._open.append(builder)
         if len(self._open) > _MOST_OPEN:
             del self._open[0]
         return builder
+
+    def _known_release(self, record: Record) -> str | None:
+        """What an earlier line of the same boot called the kernel."""
+        release, uptime = self._release.get(record.host, (None, None))
+        later = uptime is None or record.uptime_seconds is None or uptime <= record.uptime_seconds
+        return release if later else None
+
+    def _take_loose_frame(self, record: Record) -> None:
+        if self._loose_trace and ("+0x" in record.text or _TRACE_OTHER.match(record.text)):
+            self._loose_trace.append(record)
 
     def _near(self, builder: Builder, record: Record, seconds: float = _NEAR_SECONDS) -> bool:
         if record.host != builder.host and record.host is not None and builder.host is not None:
@@ -146,6 +163,7 @@ class Assembler:
     def _take_fact(self, fact: Fact, record: Record) -> None:
         kind = fact.id
         if kind in ("invoked", "invoked-bare", "invoked-cut"):
+            self._loose_trace = []  # a stack in front of a head is somebody else's
             builder = self._new(record)
             builder.sysrq = self._sysrq is not None and record.line - self._sysrq.line <= 20
             self._sysrq = None
@@ -167,7 +185,7 @@ class Assembler:
         elif kind == "suppressed":
             self._suppressed = fact.number("count")
         elif kind == "release":
-            self._release[record.host] = fact.text("release") or ""
+            self._release[record.host] = fact.text("release") or "", record.uptime_seconds
         else:
             self._take_verdict(fact, record)
 
@@ -200,6 +218,9 @@ class Assembler:
             # Another dump soon after a kill: the same boot, so the same kernel.
             for told in self._candidates(record, any_caller=True):
                 told.release = told.release or release
+            self._release[record.host] = release, record.uptime_seconds
+        elif builder is None and fact.id == "trace":
+            self._loose_trace = [record]
 
     def _take_memory(self, fact: Fact, record: Record) -> None:
         builder = self._pick(record)
@@ -232,11 +253,8 @@ class Assembler:
         elif kind in ("choice", "choice-cut"):
             self._for_verdict(record, fact).take_choice(fact, record)
         elif kind == "panic":
-            latest = self._open[-1] if self._open else None
-            if latest is not None and latest.no_killable and latest.panic is None and self._near(latest, record):
-                latest.take_end(fact, record)
-            else:
-                self._for_verdict(record, fact).take_end(fact, record)
+            nobody = next((one for one in self._candidates(record) if one.no_killable and one.panic is None), None)
+            (nobody or self._for_verdict(record, fact)).take_end(fact, record)
         elif kind in ("no-killable", "exiting", "would-have"):
             self._for_verdict(record, fact).take_end(fact, record)
 
@@ -258,6 +276,7 @@ class Assembler:
     def _take_kill(self, fact: Fact, record: Record) -> None:
         pid = fact.number("pid")
         candidates = self._candidates(record)
+        waiting = any(not builder.decided and not builder.absorber for builder in candidates)
         for builder in candidates:
             told = builder.summary or builder.chosen
             # Up to 5.0 a child may die instead of the chosen task; from 5.0 on it is the summary's task.
@@ -265,7 +284,8 @@ class Assembler:
             if builder.decided and not builder.victims and not builder.ended and expected:
                 builder.take_kill(fact, record, "chosen")
                 return
-            if any(victim.pid == pid for victim in builder.victims):
+            # A group's kill is told twice (7.3); else a report that waits for its verdict has the better claim.
+            if any(victim.pid == pid for victim in builder.victims) and (builder.group is not None or not waiting):
                 builder.take_kill(fact, record, "oom.group" if builder.group else "chosen")
                 return
         for builder in candidates:

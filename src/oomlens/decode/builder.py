@@ -14,6 +14,8 @@ from oomlens.model.report import Gap, HugePages, Invoker, Slab, Victim
 UNLIMITED_BYTES = (2**53 - 4096) * 1024
 # A record of memory.stat lines is cut at the printk record limit: 976 to 1024 bytes (kernel/printk/printk.c).
 _RECORD_LIMIT = range(960, 1025)
+# Printed behind Mem-Info: they tell nothing of where the rest of the memory is.
+_SLAB = frozenset({"slab-info", "slab", "allocations", "allocation"})
 _USAGE_NAMES = {"memory": "", "memory+swap": "memsw_", "swap": "swap_", "kmem": "kmem_"}
 
 
@@ -137,6 +139,10 @@ class Builder:
         if section is not None and section not in self.sections:
             self.sections.append(section)
 
+    def starts_at(self, record: Record) -> None:
+        """The report begins earlier than the line that told what it is."""
+        self.span[0], self.span[2] = record.line, record.first_byte
+
     @property
     def decided(self) -> bool:
         """A verdict has been read: a chosen task, a kill, a panic, or that there is nobody to kill."""
@@ -183,7 +189,8 @@ class Builder:
             self.invoker = replace(base, pid=fact.number("pid"), cpu=fact.number("cpu"), uid=fact.number("uid"))
             self.release = fact.text("release") or self.release
             self.tainted = fact.text("tainted") or self.tainted
-            self.touch(record, "trace" if fact.id == "cpu" else None)
+            self.in_trace = True  # arm prints its frames without a line in front
+            self.touch(record, None)
         elif fact.id == "hardware":
             self.hardware = fact.text("hardware")
             self.touch(record, None)
@@ -264,7 +271,7 @@ class Builder:
     # ------------------------------------------------------------------ memory
     def take_memory(self, fact: Fact, record: Record) -> None:
         self.in_trace = self.in_stats = False
-        self.touch(record, "memory")
+        self.touch(record, "slab" if fact.id in _SLAB else "memory")
         if fact.id == "buddy":
             self._take_buddy(fact)
         elif fact.id == "lowmem-reserve" and self._last_zone is not None:
@@ -349,7 +356,7 @@ class Builder:
     def take_table(self, kind: str, rows: Rows | None, record: Record) -> None:
         self.in_trace = self.in_stats = self.in_slabs = False
         self.evidence = True
-        self.touch(record, "tasks")
+        self.touch(record, "tasks" if kind == "row" else None)
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":

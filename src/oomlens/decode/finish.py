@@ -260,6 +260,8 @@ def _scope(builder: Builder) -> Scope:
     if "MPOL_BIND" in prefix or bound:
         return Scope.MEMPOLICY
     panic = builder.panic or ""
+    if "compulsory" in panic and not builder.trace and not builder.no_killable:
+        return Scope.UNKNOWN  # vm.panic_on_oom=2 panics in every scope; nothing printed tells which it was
     if prefix.startswith("Out of memory") or panic:
         return Scope.MEMCG if "memcg" in panic else Scope.GLOBAL
     if (
@@ -300,11 +302,18 @@ def _trigger(builder: Builder) -> Trigger | None:
 
 def _invoker(builder: Builder) -> Invoker | None:
     invoker = builder.invoker
+    if invoker is not None and invoker.pid is None and "invoker" in builder.sections:
+        invoker = replace(invoker, pid=_caller_pid(builder.caller))
     if invoker is None or invoker.gfp_mask is None:
         return invoker
     return replace(
         invoker, gfp_flags=decode_gfp(invoker.gfp_mask, builder.gfp_names, builder.release), nodemask=builder.nodemask
     )
+
+
+def _caller_pid(caller: str | None) -> int | None:
+    # The head is printed by the invoker: printk's caller id "T<pid>" is its pid (kernel/printk/printk.c print_caller).
+    return int(caller[1:]) if caller is not None and caller[:1] == "T" and caller[1:].isdigit() else None
 
 
 def _memcg(builder: Builder) -> Memcg | None:

@@ -17,6 +17,7 @@ from oomlens.decode.grammar.tasks import KNOWN_COLUMNS, Rows, columns_of, read_r
 from oomlens.model.record import Record
 
 _MOST_PIECES = 6
+_LONGEST_NAME = 15  # TASK_COMM_LEN without its end
 # What an editor leaves where lines were cut out.
 ELISION = re.compile(r"^\s*[<\[(]?\s*(?:\.{2,}|…|snip(?:ped)?|\.\.\.snip.*|cut)\s*[>\])]?\s*$", re.IGNORECASE)
 
@@ -39,6 +40,10 @@ def _has_header(record: Record) -> bool:
     )
 
 
+def _header(record: Record) -> tuple[object, ...]:
+    return record.uptime_seconds, record.stamp, record.host, record.ident, record.caller
+
+
 def _may_follow(record: Record, base: Record) -> bool:
     """The cheap half of `_is_tail`: most records have a header of their own."""
     return record.uptime_seconds is None or record.uptime_seconds == base.uptime_seconds or record.text.startswith(",")
@@ -52,9 +57,7 @@ def _is_tail(record: Record, base: Record) -> bool:
         return True  # pr_cont pieces that another CPU tore off get a header of their own
     if _has_header(record):
         # A newline inside a process name: one record of the kernel's, so the stamps are equal.
-        same = record.line == base.last_line or (
-            record.uptime_seconds is not None and record.uptime_seconds == base.uptime_seconds
-        )
+        same = record.line == base.last_line or _header(record) == _header(base)
         return same and record.text[:1] != "[" and read_line(record.text) is NOTHING
     reading = read_line(record.text)
     return reading is NOTHING or (reading.counters is not None and reading.counters.zone is None)
@@ -106,12 +109,17 @@ def _longest(base: Record, tails: Sequence[Record], columns: tuple[str, ...] | N
         reads = [read for candidate in candidates if (read := _strictly(candidate, columns)) is not None]
         if reads:
             strict = reads[0], used
-        elif weak is None:
-            weak = next(
-                ((Read(one, reading), used) for one in candidates if (reading := read_line(one.text)).fact is not None),
-                None,
-            )
+        else:
+            for one in candidates:
+                reading = read_line(one.text)
+                if reading.fact is not None and (weak is None or _told(reading) > _told(weak[0].reading)):
+                    weak = Read(one, reading), used
     return strict or weak
+
+
+def _told(reading: Reading) -> int:
+    """How many values a reading gives."""
+    return sum(value is not None for value in reading.fact.values.values()) if reading.fact is not None else 0
 
 
 def _strictly(record: Record, columns: tuple[str, ...] | None) -> Read | None:
@@ -165,7 +173,9 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
                 continue
         reading = read_line(text)
         if reading is NOTHING:
-            yield Read(record, reading)
+            named = _with_name_before(record, records[index]) if index < count else None
+            index += named is not None
+            yield named or Read(record, reading)
             continue
         row = read_row(text, columns) if reading.table == "row" else None
         read = Read(record, reading, row)
@@ -180,6 +190,21 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         if read.reading.table == "header":
             columns = columns_of(read.record.text)
         yield read
+
+
+def _with_name_before(record: Record, following: Record) -> Read | None:
+    """The invoker's line whose name has a newline in it: one record of the kernel's, so the stamps are equal."""
+    if (
+        record.uptime_seconds is None
+        or len(record.text) > _LONGEST_NAME
+        or " invoked oom-killer" not in following.text
+        or _header(record) != _header(following)
+    ):
+        return None
+    whole = _extended(record, following, f"{record.text}\n{following.text}")
+    reading = read_line(whole.text)
+    name = reading.fact.text("comm") if reading.fact is not None else None
+    return Read(whole, reading) if name is not None and "\n" in name and len(name) <= _LONGEST_NAME else None
 
 
 def _lines_of(record: Record) -> list[Record]:

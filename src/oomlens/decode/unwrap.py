@@ -26,7 +26,6 @@ _SYSLOG = re.compile(
     r"(?:\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? )?(.*)$",
     re.DOTALL,
 )
-_ZERO = re.compile(r"\d")
 _ROW = re.compile(r"\[ *\d+\] +-?\d+ +\d+ ")
 _ESCAPED_NEWLINE = re.compile(r"#012|\\x0a|\\n(?= ?[a-z_]+[: ]\d)")
 
@@ -81,13 +80,13 @@ def _plain_records(text: str, first_byte: int, first_line: int) -> list[Record]:
         last = done[-1]
         place, line = end + 1, line + 1
         if last.text[:1] == "[" and last.line == line - 1 and place < length and _ROW.match(last.text):
-            header = whole[: len(whole) - len(last.text)]
-            run = _rows_pattern(header).match(text, place)
+            shape = _shape(whole[: len(whole) - len(last.text)], (last.host, last.caller))
+            run = _compiled(shape, rows=True).match(text, place)
             if run is not None:
                 rows = run[0].removesuffix("\n")
                 count = rows.count("\n") + 1
-                if header:
-                    rows = _header_pattern(header).sub("", rows)
+                if shape:
+                    rows = _compiled(shape, rows=False).sub("", rows)
                 place, line = run.end(), line + count
                 done[-1] = last._replace(
                     text=f"{last.text}\n{rows}", last_line=line - 1, last_byte=first_byte + min(place, length)
@@ -95,23 +94,25 @@ def _plain_records(text: str, first_byte: int, first_line: int) -> list[Record]:
     return done
 
 
+def _shape(header: str, speaker: Sequence[str | None]) -> str:
+    """A pattern for the header of a neighbouring line: the digits of its time and the blanks that pad them may differ.
+
+    speaker: host and caller id, which tell who printed the line: web-1 and web-2 differ in a digit only.
+    """
+    kept = {
+        place
+        for part in speaker
+        if part is not None and (start := header.rfind(part)) >= 0
+        for place in range(start, start + len(part))
+    }
+    return "".join(
+        r"[ \d]" if character in " 0123456789" and place not in kept else re.escape(character)
+        for place, character in enumerate(header)
+    )
+
+
 @lru_cache(maxsize=64)
-def _shape(header: str) -> str:
-    """A pattern for the header of a neighbouring line: only its digits, and the blanks that pad them, may differ."""
-    return "".join(r"[ \d]" if character in " 0123456789" else re.escape(character) for character in header)
-
-
-def _rows_pattern(header: str) -> re.Pattern[str]:
-    return _compiled(_ZERO.sub("0", header), rows=True)
-
-
-def _header_pattern(header: str) -> re.Pattern[str]:
-    return _compiled(_ZERO.sub("0", header), rows=False)
-
-
-@lru_cache(maxsize=64)
-def _compiled(header: str, *, rows: bool) -> re.Pattern[str]:
-    shape = _shape(header)
+def _compiled(shape: str, *, rows: bool) -> re.Pattern[str]:
     if not rows:
         return re.compile(rf"^{shape}", re.MULTILINE)
     # Nothing in the row that would need another look: escapes, entities, a second bracket.
@@ -141,14 +142,23 @@ def _goes_on(before: Record, record: Record) -> bool:
 _DIGITS = str.maketrans("123456789", "000000000")
 
 
-def _rows_behind(pieces: Sequence[Line | Record], index: int, width: int, text: str) -> tuple[list[Line], int]:
-    """The lines from `index` on that have the same header as `text`, digits aside, and a bracket behind it."""
+def _speaker(record: Record, header: str) -> list[tuple[int, str]]:
+    """(offset, text) of what in a header says who printed the line: web-1 and web-2 differ in a digit only."""
+    return [(header.rfind(part), part) for part in (record.host, record.caller) if part is not None and part in header]
+
+
+def _rows_behind(
+    pieces: Sequence[Line | Record], index: int, width: int, text: str, speaker: Sequence[tuple[int, str]]
+) -> tuple[list[Line], int]:
+    """The lines from `index` on with the same header as `text`, the digits of its time aside, and a bracket behind it."""
     shape = text[:width].translate(_DIGITS)
     rows: list[Line] = []
     while index < len(pieces):
         piece = pieces[index]
         other = piece.text
         if isinstance(piece, Record) or other[width : width + 1] != "[" or other[:width].translate(_DIGITS) != shape:
+            break
+        if any(not other.startswith(part, place) for place, part in speaker):
             break
         if not _ROW.match(other, width) or not _simple(other[width:]):
             break

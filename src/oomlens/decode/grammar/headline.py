@@ -117,9 +117,9 @@ ROWS = (
     ),
     LineRow(
         id="trace",
-        needle="Call Trace",
+        needle="race",
         pattern=r"^\s*(?:Call Trace|Call trace|Backtrace):?\s*$",
-        samples=(LineSample("Call Trace:", {}),),
+        samples=(LineSample("Call Trace:", {}), LineSample("Call trace:", {}), LineSample("Backtrace: ", {})),
     ),
     LineRow(
         id="sysrq",

@@ -50,7 +50,8 @@ ROWS = (
             r"^\s*oom-kill:constraint=(?P<constraint>\w+),nodemask=(?P<nodemask>\(null\)|[\d,\-]*)"
             r"(?:,cpuset=(?P<cpuset>.*?),mems_allowed=(?P<mems_allowed>[\d,\-]*))?"
             r"(?:,(?:oom_memcg=(?P<oom_memcg>.*?)|(?P<global_oom>global_oom)))?(?:,task_memcg=(?P<task_memcg>.*?))?"
-            r",task=(?P<comm>.{0,64}),pid=(?P<pid>\d+),uid=(?P<uid>-?\d+)\s*$"
+            # A name has 15 bytes, some of them escaped by the logger; a cgroup may be called "x,task=init,pid=1,uid=0".
+            r",task=(?P<comm>(?:\\x[0-9a-f]{2}|\\[0-7]{3}|#[0-7]{3}|.){0,16}),pid=(?P<pid>\d+),uid=(?P<uid>-?\d+)\s*$"
         ),
         units={"pid": "int", "uid": "int"},
         commits=("ef8444ea01d7 (5.0)", "f0c867d9588d memcg paths (5.0)"),
@@ -64,6 +65,16 @@ ROWS = (
                     "comm": "task=evil,pid=1",
                     "pid": 87,
                     "uid": 1001,
+                },
+            ),
+            LineSample(
+                "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/x,task=init,pid=1,uid=0,"
+                "task_memcg=/x,task=init,pid=1,uid=0,task=app4,pid=122,uid=1000",
+                {
+                    "oom_memcg": "/x,task=init,pid=1,uid=0",
+                    "task_memcg": "/x,task=init,pid=1,uid=0",
+                    "comm": "app4",
+                    "pid": 122,
                 },
             ),
             LineSample(
