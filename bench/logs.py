@@ -15,7 +15,8 @@ REPORTS = (
     "ml-memcg1-leaker-caller-530",
     "lab-global-leak-6.1-arm64",
     "lab-memcg2-oom-group-7.3",
-    "ml-cc1plus-level-690",
+    "oa-rhel7-mysqld-310",
+    "lab-kill-allocating-task-7.3",
 )
 
 
