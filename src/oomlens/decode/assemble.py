@@ -88,7 +88,7 @@ class Assembler:
             builder.gaps.append(Gap("report", "elided-by-editor", record.line))
         if not (builder.in_trace or builder.in_stats):
             return
-        if builder.in_stats and builder.take_stat(record):
+        if builder.in_stats and builder.take_stats(record):
             return
         if builder.in_trace and ("+0x" in record.text or _TRACE_OTHER.match(record.text)):
             builder.take_frame(record)

@@ -202,7 +202,7 @@ class Builder:
             self.touch(record, "trace")
 
     def take_frame(self, record: Record) -> None:
-        self.trace.append(record.text.strip())
+        self.trace.extend(map(str.strip, record.text.split("\n")))
         self.touch(record, "trace")
 
     # ------------------------------------------------------------------ memory cgroup
@@ -246,15 +246,22 @@ class Builder:
         elif path is not None:
             self.child_stats[path] = stats
 
-    def take_stat(self, record: Record) -> bool:
-        """A `name value` line of memory.stat; False where it is none."""
-        stat = read_stat(record.text)
+    def take_stats(self, record: Record) -> bool:
+        """`name value` lines of memory.stat; False where it is none."""
+        if "\n" not in record.text:
+            return self._take_stat(record, record.text)
+        for line, text in enumerate(record.text.split("\n"), record.line):
+            self._take_stat(record._replace(line=line), text)
+        return True
+
+    def _take_stat(self, record: Record, text: str) -> bool:
+        stat = read_stat(text)
         if stat is None:
             self._close_stats(record)
             return False
         previous = self._stats_record
         same_record = previous is not None and previous[0] == record.line
-        length = len(record.text) + 1 + (previous[1] if previous is not None and same_record else 0)
+        length = len(text) + 1 + (previous[1] if previous is not None and same_record else 0)
         self._stats_record = (record.line, length, stat[0])
         self.stats[stat[0]] = stat[1]
         self.touch(record, "memcg")

@@ -51,7 +51,7 @@ def _may_follow(record: Record, base: Record) -> bool:
 
 def _is_tail(record: Record, base: Record) -> bool:
     """Whether a record may be the rest of `base`."""
-    if not record.text.strip() or ELISION.match(record.text):
+    if not record.text.strip() or "\n" in record.text or ELISION.match(record.text):
         return False
     if record.text.startswith(",") and record.ident == base.ident:
         return True  # pr_cont pieces that another CPU tore off get a header of their own
@@ -158,6 +158,9 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         index += 1
         text = record.text
         if "\n" in text:
+            if text[0] != "[" or text[1] == "<":
+                yield Read(record, NOTHING)  # a run of stack frames or of memory.stat lines
+                continue
             rows = read_rows(text, columns) if columns is not None else None
             if rows is None:
                 records = [*records[: index - 1], *_lines_of(record), *records[index:]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from oomlens.decode.envelope import Envelope, Line, Unwrapped
@@ -20,13 +19,19 @@ from oomlens.model.record import Record, Stamp
 _MOST_LAYERS = 8
 _ANY_STAMP = re.compile(rf"{STAMP} ?")
 # The two shapes that most lines have, read in one step.
-_DMESG = re.compile(r"^\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? (.*)$", re.DOTALL)
+_DMESG = re.compile(r"\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? (.*)\Z", re.DOTALL)
 _SYSLOG = re.compile(
     r"^(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))) (\S+) ([\w.\-/@]+)(?:\[(\d+)\])?: "
     r"(?:\[ *(\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? )?(.*)$",
     re.DOTALL,
 )
-_ROW = re.compile(r"\[ *\d+\] +-?\d+ +\d+ ")
+_DIGITS = str.maketrans(" 123456789", "0000000000")
+# Rows of the task table, frames of a stack, lines of memory.stat; nothing in them that would need another look.
+_KINDS = (
+    re.compile(r"\[ *\d+\] +-?\d+ +\d+ [^\x1b&#\\\[<]*\Z"),
+    re.compile(r" *(?:\[<[0-9a-f]+>\] )?(?:\? )?[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?\Z"),
+    re.compile(r"[a-z][a-z0-9_]+ \d+\Z"),
+)
 _ESCAPED_NEWLINE = re.compile(r"#012|\\x0a|\\n(?= ?[a-z_]+[: ]\d)")
 
 
@@ -68,55 +73,66 @@ def _holds(data: bytes, needle: str) -> bool:
 
 
 def _plain_records(text: str, first_byte: int, first_line: int) -> list[Record]:
-    """The records of a window whose characters are its bytes; the rows of a task table become one record."""
+    """The records of a window whose characters are its bytes.
+
+    Lines of a kind that stand together under one header (rows of the task table, frames of a stack, memory.stat) are
+    one record: a table has tens of thousands of rows, and these three kinds are nine lines in ten.
+    """
     done: list[Record] = []
     reader = _Reader()
     place, line, length = 0, first_line, len(text)
     while place < length:
         newline = text.find("\n", place)
         end = newline if newline >= 0 else length
-        whole = text[place:end]
-        reader.read(Line(whole, line, first_byte + place, first_byte + min(end + 1, length)), done)
-        last = done[-1]
+        last_byte = first_byte + min(end + 1, length)
+        found = None if reader.expects_syslog else _DMESG.match(text, place, end)
+        if found is not None and _simple(found[3]):
+            record = Record(
+                found[3], line, line, first_byte + place, last_byte, "dmesg", float(found[1]), caller=found[2]
+            )
+            done.append(record)
+        else:
+            reader.read(Line(text[place:end], line, first_byte + place, last_byte), done)
+        last, begin = done[-1], place
         place, line = end + 1, line + 1
-        if last.text[:1] == "[" and last.line == line - 1 and place < length and _ROW.match(last.text):
-            shape = _shape(whole[: len(whole) - len(last.text)], (last.host, last.caller))
-            run = _compiled(shape, rows=True).match(text, place)
-            if run is not None:
-                rows = run[0].removesuffix("\n")
-                count = rows.count("\n") + 1
-                if shape:
-                    rows = _compiled(shape, rows=False).sub("", rows)
-                place, line = run.end(), line + count
-                done[-1] = last._replace(
-                    text=f"{last.text}\n{rows}", last_line=line - 1, last_byte=first_byte + min(place, length)
-                )
+        kind = _kind_of(last.text) if last.line == line - 1 and place < length else None
+        if kind is not None:
+            width = end - begin - len(last.text)
+            more, place = _run(text, place, width, text[begin : begin + width], (last.host, last.caller), kind)
+            if more:
+                line += len(more)
+                joined = "\n".join((last.text, *more))
+                done[-1] = last._replace(text=joined, last_line=line - 1, last_byte=first_byte + min(place, length))
     return done
 
 
-def _shape(header: str, speaker: Sequence[str | None]) -> str:
-    """A pattern for the header of a neighbouring line: the digits of its time and the blanks that pad them may differ.
+def _kind_of(text: str) -> re.Pattern[str] | None:
+    """The kind of line that may stand in a run, as a pattern of the whole line; None for others."""
+    return next((kind for kind in _KINDS if kind.match(text)), None)
+
+
+def _run(
+    text: str, place: int, width: int, header: str, speaker: Sequence[str | None], kind: re.Pattern[str]
+) -> tuple[list[str], int]:
+    """The texts of the lines of a kind from `place` on under the same header, the digits of its time aside; and where they end.
 
     speaker: host and caller id, which tell who printed the line: web-1 and web-2 differ in a digit only.
     """
-    kept = {
-        place
-        for part in speaker
-        if part is not None and (start := header.rfind(part)) >= 0
-        for place in range(start, start + len(part))
-    }
-    return "".join(
-        r"[ \d]" if character in " 0123456789" and place not in kept else re.escape(character)
-        for place, character in enumerate(header)
-    )
-
-
-@lru_cache(maxsize=64)
-def _compiled(shape: str, *, rows: bool) -> re.Pattern[str]:
-    if not rows:
-        return re.compile(rf"^{shape}", re.MULTILINE)
-    # Nothing in the row that would need another look: escapes, entities, a second bracket.
-    return re.compile(rf"(?:{shape}\[ *\d+\] +-?\d+ +\d+ [^\n\x1b&#\\\[<]*(?:\n|\Z))+")
+    shape = header.translate(_DIGITS)
+    fixed = [(start, part) for part in speaker if part is not None and (start := header.rfind(part)) >= 0]
+    found: list[str] = []
+    length = len(text)
+    while place < length:
+        newline = text.find("\n", place)
+        end = newline if newline >= 0 else length
+        inner = place + width
+        if inner > end or text[place:inner].translate(_DIGITS) != shape or kind.match(text, inner, end) is None:
+            break
+        if fixed and not all(text.startswith(part, place + start) for start, part in fixed):
+            break
+        found.append(text[inner:end])
+        place = end + 1
+    return found, place
 
 
 def _without_fragments(records: Sequence[Record]) -> list[Record]:
@@ -140,31 +156,6 @@ def _goes_on(before: Record, record: Record) -> bool:
 
 
 _DIGITS = str.maketrans("123456789", "000000000")
-
-
-def _speaker(record: Record, header: str) -> list[tuple[int, str]]:
-    """(offset, text) of what in a header says who printed the line: web-1 and web-2 differ in a digit only."""
-    return [(header.rfind(part), part) for part in (record.host, record.caller) if part is not None and part in header]
-
-
-def _rows_behind(
-    pieces: Sequence[Line | Record], index: int, width: int, text: str, speaker: Sequence[tuple[int, str]]
-) -> tuple[list[Line], int]:
-    """The lines from `index` on with the same header as `text`, the digits of its time aside, and a bracket behind it."""
-    shape = text[:width].translate(_DIGITS)
-    rows: list[Line] = []
-    while index < len(pieces):
-        piece = pieces[index]
-        other = piece.text
-        if isinstance(piece, Record) or other[width : width + 1] != "[" or other[:width].translate(_DIGITS) != shape:
-            break
-        if any(not other.startswith(part, place) for place, part in speaker):
-            break
-        if not _ROW.match(other, width) or not _simple(other[width:]):
-            break
-        rows.append(piece)
-        index += 1
-    return rows, index
 
 
 def _lines(data: bytes, first_byte: int, first_line: int) -> Iterator[Line]:
@@ -223,12 +214,12 @@ class _Reader:
     """Peels lines; remembers which shape the last line had."""
 
     def __init__(self) -> None:
-        self._syslog_first = False
+        self.expects_syslog = False
 
     def read(self, line: Line, done: list[Record]) -> None:
         """Appends the records of one line."""
         text = line.text
-        if not self._syslog_first:
+        if not self.expects_syslog:
             found = _DMESG.match(text)
             if found is not None and _simple(found[3]):
                 done.append(
@@ -246,7 +237,7 @@ class _Reader:
                 return
         found = _SYSLOG.match(text)
         if found is not None and _simple(found[8]):
-            self._syslog_first = True
+            self.expects_syslog = True
             words, iso, host, ident, pid, uptime, caller, inner = found.groups()
             if ident == "kernel" or uptime is None:
                 done.append(
@@ -270,7 +261,7 @@ class _Reader:
                 )
                 return
         else:
-            self._syslog_first = False
+            self.expects_syslog = False
         for unwrapped, names in self.peel(text):
             done.append(
                 Record(
