@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 from pathlib import Path
+
+from oomlens.decode.unwrap import records
 
 CASES = Path(__file__).parent.parent / "tests" / "corpus" / "cases"
 # Real reports of several generations; pids are replaced so that each copy is an incident of its own.
@@ -14,16 +15,16 @@ REPORTS = (
     "ml-memcg1-leaker-caller-530",
     "lab-global-leak-6.1-arm64",
     "lab-memcg2-oom-group-7.3",
-    "ml-cc1plus-level-690",
+    "oa-rhel7-mysqld-310",
+    "lab-kill-allocating-task-7.3",
 )
-_HEADER = re.compile(rb"^.*?(?=\S+ invoked oom-killer)", re.DOTALL)
-_STAMP = re.compile(rb"^(?:\w{3} [ \d]\d [\d:]{8} \S+ kernel: )?\[ *[\d.]+\](?:\[ *T\d+\])? ?")
 
 
 def report_texts(name: str) -> list[bytes]:
     """The kernel's lines of a case, without stamps."""
     log = (CASES / f"{name}.case").read_bytes().partition(b"\n\n")[2]
-    return [_STAMP.sub(b"", line) for line in log.splitlines()]
+    found = [record.text for record in records(log) if record.ident in (None, "kernel")]
+    return [text.encode() for block in found for text in block.split("\n")]
 
 
 def background(rng: random.Random, count: int) -> list[bytes]:
@@ -88,4 +89,4 @@ def one_after_another(path: Path, count: int) -> None:
     with path.open("wb", buffering=1 << 20) as file:
         for number in range(count):
             for index, line in enumerate(texts[number % len(texts)]):
-                file.write(b"[%12.6f] %b\n" % (number * 10 + index / 1e5, line))
+                file.write(b"[%12.6f] %b\n" % (number * 600 + index / 1e5, line))

@@ -44,9 +44,10 @@ def measure(command: Sequence[str], repeat: int, environment: dict[str, str] | N
     for _ in range(repeat):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begun = time.perf_counter()
+        # A pipe that is read: grep stops at its first match where its output goes to /dev/null.
         done = subprocess.run(
             list(command),
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=False,
             env={**os.environ, **(environment or {})},

@@ -94,9 +94,21 @@ def _apart(one: str, two: str) -> float:
 
 
 def _worth(report: Report) -> tuple[bool, int, int, int, int]:
+    """What makes a view of an incident the better one; not the rows, which may have been put aside (`light`)."""
     known = (report.constraint, report.task_memcg, report.uptime_seconds, report.kernel_release)
     told = sum(part is not None for part in known)
-    return report.complete, len(report.sections), len(report.tasks), told, -len(report.gaps)
+    return (
+        report.complete,
+        len(report.sections),
+        told,
+        -len(report.gaps),
+        report.origin.last_line - report.origin.first_line,
+    )
+
+
+def light(report: Report) -> Report:
+    """The report without what only a whole page shows; a scan of many reports keeps these."""
+    return replace(report, tasks=(), trace=())
 
 
 def _joined(known: Report, new: Report) -> Report:

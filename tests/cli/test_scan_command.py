@@ -193,3 +193,23 @@ def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "completion", "bash")
     assert code == 0
     assert "oomlens" in out
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "markdown"])
+def test_any_name_can_be_printed_in_any_locale(tmp_path: Path, locale: str, form: str) -> None:
+    entry = '{"_TRANSPORT":"kernel","MESSAGE":"Out of memory: Killed process 7 (\\ud800\\u65e5\\u001b[31m) total-vm:8kB, anon-rss:4kB"}\n'
+    path = tmp_path / "log.json"
+    path.write_text(entry, encoding="ascii")
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "oomlens", "scan", str(path), "--format", form],
+        capture_output=True,
+        check=False,
+        env=environment,
+    )
+    assert done.stderr == b""
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout
+    if form == "jsonl":
+        assert json.loads(done.stdout)["victims"][0]["pid"] == 7

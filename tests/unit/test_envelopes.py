@@ -114,3 +114,18 @@ def test_bytes_that_are_not_utf8_stay_visible() -> None:
 def test_utf16_is_read() -> None:
     (record,) = records("[    1.000000] Mem-Info:\n".encode("utf-16"))
     assert record.text == "Mem-Info:"
+
+
+def test_lines_that_a_transport_cut_are_put_together() -> None:
+    cri = (
+        b"2026-02-03T04:21:46.000003000Z stdout P Out of memory: Killed pro\n"
+        b"2026-02-03T04:21:46.000003000Z stdout F cess 7 (a) total-vm:8kB, anon-rss:4kB\n"
+    )
+    (record,) = records(cri)
+    assert (record.text, record.line, record.last_line) == (
+        "Out of memory: Killed process 7 (a) total-vm:8kB, anon-rss:4kB",
+        1,
+        2,
+    )
+    netconsole = b"6,416,1758426,-,ncfrag=0/24;the first chunk,\n6,416,1758426,-,ncfrag=16/24;the 2nd chunk.\n6,417,1758427,-;next\n"
+    assert [record.text for record in records(netconsole)] == ["the first chunk,the 2nd chunk.", "next"]

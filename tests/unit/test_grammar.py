@@ -7,7 +7,7 @@ import pytest
 from oomlens.decode.grammar import ROWS, read_line
 from oomlens.decode.grammar.counters import join_counters, read_blocks, read_counters, read_stat, read_stats_kb
 from oomlens.decode.grammar.row import LineRow, LineSample
-from oomlens.decode.grammar.tasks import columns_of, read_row
+from oomlens.decode.grammar.tasks import columns_of, read_row, read_rows
 
 SAMPLES = [
     pytest.param(row, sample, id=f"{row.id}-{index}") for row in ROWS for index, sample in enumerate(row.samples)
@@ -110,17 +110,14 @@ def test_columns_come_from_the_header() -> None:
     )
     row = read_row("[  13432]    -2 13432   787016   786745  11  6344704        0          -900  two words ", columns)
     assert row is not None
-    assert row.numbers == (13432, -2, 13432, 787016, 786745, 11, 6344704, 0, -900)
-    assert row.comm == " two words "
+    assert row.cells == [("13432", "-2", "13432", "787016", "786745", "11", "6344704", "0", "-900", " two words ")]
 
 
 def test_a_row_whose_header_is_lost_gives_only_what_every_table_has() -> None:
     row = read_row("[   1365]   990  1365     4420      213    77824       96          -900 systemd-oomd", None)
     assert row is not None
-    assert dict(zip(row.columns, row.numbers, strict=True)) == {
-        "pid": 1365, "uid": 990, "tgid": 1365, "total_vm": 4420, "rss": 213, "oom_score_adj": -900,
-    }  # fmt: skip
-    assert row.comm == "systemd-oomd"
+    assert row.columns == ("pid", "uid", "tgid", "total_vm", "rss", "oom_score_adj")
+    assert row.cells == [("1365", "990", "1365", "4420", "213", "-900", "systemd-oomd")]
 
 
 def test_a_damaged_row_is_not_read() -> None:
@@ -170,3 +167,13 @@ def test_memory_stat_lines() -> None:
     assert read_stat("anon 6225920") == ("anon", 6225920)
     assert read_stat("anon") is None
     assert read_stats_kb("cache:0KB rss:12KB") == {"cache": 0, "rss": 12288}
+
+
+def test_rows_are_read_together_or_not_at_all() -> None:
+    columns = columns_of("[ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name")
+    block = "[ 1365]   990  1365     4420      213       7       96          -900 a b\n[   12]     0    12        1        2       3        4             0 ) c"
+    rows = read_rows(block, columns)
+    assert rows is not None
+    assert [cells[0] for cells in rows.cells] == ["1365", "12"]
+    assert [cells[-1] for cells in rows.cells] == ["a b", ") c"]
+    assert read_rows(block + "\nsomething else", columns) is None

@@ -38,6 +38,7 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
     alone = list(scan(source, workers=1))
     assert len(alone) >= len(LOGS)
     monkeypatch.setattr(scan_module, "SHARED_BYTES", shared_bytes)
+    monkeypatch.setattr(scan_module, "PART_BYTES", shared_bytes)
     together = list(scan(source, workers=2))
     assert together == alone
     lines = source.path.read_bytes().split(b"\n")

@@ -114,3 +114,15 @@ def test_every_case_with_a_kill_holds_an_anchor(case: object) -> None:
     log: bytes = case.log  # type: ignore[attr-defined]
     if any(report.victims for report in kernel_reports(log)) and b"=3D" not in log:
         assert any(anchor in log for anchor in ANCHORS)
+
+
+def test_one_report_after_another_is_cut_between_them() -> None:
+    from oomlens.decode import windows
+
+    (log,) = [case.log.rstrip(b"\n") + b"\n" for case in CASES if case.name == "el6-spooler-late"]
+    data = log * 24
+    found = windows_of(data, [256 << 10] * (len(data) // (256 << 10) + 1))
+    assert len(found) > 1
+    assert all(len(window[0]) < windows._ENOUGH_BYTES + 3 * len(log) + (256 << 10) for window in found)
+    reports = decoded(found)
+    assert [(tasks, complete) for *_, tasks, complete in reports] == [(930, True)] * 24

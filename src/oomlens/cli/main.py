@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,8 @@ def _language_option(argv: Sequence[str]) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code (`oomlens.cli.terminal.ExitCode`)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale without the character is no reason to stop
     tr = terminal.translate(_language_option(arguments))
     parser = build_parser(tr)
     args = parser.parse_args(arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
+    from oomlens.cli.jsonout import Spool
     from oomlens.host.read.expand import Note
     from oomlens.model.report import Report
 
@@ -160,32 +162,45 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         return _follow(session)
     if args.format == "jsonl" and not args.show and len(args.sources) == 1 and args.sources[0] == "-":
         return _stream(session)
-    from oomlens.pipeline import merge
+    from oomlens.pipeline import light, merge
 
-    reports = [report for report in merge(session.reports()) if filters.match(report)]
+    keep = light
+    spool = None
+    if args.show:
+        keep = _same
+    elif args.format in ("json", "jsonl"):
+        from oomlens.cli.jsonout import Spool
+
+        spool = Spool()
+        keep = spool.keep
+    reports = [report for report in merge(map(keep, session.reports())) if filters.match(report)]
     session.say_what_was_read()
     if (since or until) and not args.quiet and (unknown := sum(report.time is None for report in reports)):
         say(tr("{count} incidents without a time are listed too").format(count=unknown))
     if args.show:
         return _show(session, reports)
-    sys.stdout.write(_rendered(session, reports))
+    _print_all(session, spool, reports)
     return session.code(bool(reports))
 
 
-def _rendered(session: _Session, reports: list[Report]) -> str:
-    import json
+def _same(report: Report) -> Report:
+    return report
 
-    from oomlens.model.codec import report_to_dict
+
+def _print_all(session: _Session, spool: Spool | None, reports: list[Report]) -> None:
+    if spool is not None:
+        from oomlens.cli import jsonout
+
+        with closing(spool):
+            (jsonout.write_document if session.args.format == "json" else jsonout.write_lines)(spool, reports)
+    else:
+        sys.stdout.write(_rendered(session, reports))
+
+
+def _rendered(session: _Session, reports: list[Report]) -> str:
     from oomlens.render import listing, table
 
     tr, form = session.tr, session.args.format
-    if form == "jsonl":
-        return "".join(
-            json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n" for report in reports
-        )
-    if form == "json":
-        document = {"schema": "oomlens/scan/1", "reports": [report_to_dict(report) for report in reports]}
-        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     if form == "csv":
         return listing.to_csv(reports)
     if form == "markdown":
@@ -197,11 +212,6 @@ def _rendered(session: _Session, reports: list[Report]) -> str:
 
 
 def _show(session: _Session, reports: list[Report]) -> int:
-    import json
-
-    from oomlens.model.codec import report_to_dict
-    from oomlens.render import show
-
     wanted = [report for report in reports if report.id.startswith(session.args.show)]
     if len(wanted) != 1:
         problem = (
@@ -212,21 +222,25 @@ def _show(session: _Session, reports: list[Report]) -> int:
         say(f"error: {problem.format(id=session.args.show)}; {session.tr('oomlens scan lists them')}")
         return ExitCode.FAILED
     if session.args.format in ("json", "jsonl"):
-        sys.stdout.write(json.dumps(report_to_dict(wanted[0]), ensure_ascii=False, indent=1) + "\n")
+        from oomlens.cli import jsonout
+        from oomlens.model.codec import report_to_dict
+
+        jsonout.write_value(report_to_dict(wanted[0]))
     else:
+        from oomlens.render import show
+
         sys.stdout.write(show.render(wanted[0], session.tr))
     return session.code(found=True)
 
 
 def _print_one(session: _Session, report: Report) -> None:
-    import json
-
-    from oomlens.model.codec import report_to_dict
-    from oomlens.render import table
-
     if session.args.format in ("json", "jsonl"):
-        sys.stdout.write(json.dumps(report_to_dict(report), ensure_ascii=False, separators=(",", ":")) + "\n")
+        from oomlens.cli import jsonout
+
+        jsonout.write_line(report)
     else:
+        from oomlens.render import table
+
         sys.stdout.write("  ".join(table.row(report, session.tr)) + "\n")
     sys.stdout.flush()
 
@@ -245,7 +259,7 @@ def _follow(session: _Session) -> int:
     from oomlens.host.follow_sources import live_sources
     from oomlens.host.live_scan import scan_live
     from oomlens.host.read.follow import follow
-    from oomlens.host.read.live import now
+    from oomlens.host.read.live import boot_time, now
 
     lives = live_sources(session.args.sources, root=session.args.root, notes=session.note)
     if not lives:
@@ -254,7 +268,7 @@ def _follow(session: _Session) -> int:
     if not session.args.quiet:
         say(session.tr("following {names}; end with Ctrl-C").format(names=", ".join(live.name for live in lives)))
     found = False
-    for report in scan_live(follow(lives), now()):
+    for report in scan_live(follow(lives), now(), boot_time()):
         if session.filters.match(report):
             found = True
             _print_one(session, report)

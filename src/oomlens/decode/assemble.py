@@ -269,7 +269,7 @@ class Assembler:
                 if path is not None and builder.stats_path == path:
                     return builder
             for builder in undecided:
-                if any(row.pid == pid for row in builder.rows):
+                if builder.row_of(pid) is not None:
                     return builder
         return undecided[0]
 

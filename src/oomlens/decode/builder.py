@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from oomlens.decode.grammar.counters import CounterLine, read_blocks, read_stat, read_stats_kb
 from oomlens.decode.grammar.row import Fact
-from oomlens.decode.grammar.tasks import TableRow, columns_of, read_cut_row, read_row
+from oomlens.decode.grammar.tasks import Cells, Rows, columns_of, read_cut_row, read_row
 from oomlens.model.record import Record
 from oomlens.model.report import Gap, HugePages, Invoker, Slab, Victim
 
@@ -109,7 +108,7 @@ class Builder:
         self.allocations: list[tuple[str, str]] = []
         # tasks
         self.columns: tuple[str, ...] | None = None
-        self.rows: list[TableRow] = []
+        self.rows: list[Rows] = []
         self.bad_rows: list[int] = []
         # verdict
         self.constraint: str | None = None
@@ -354,27 +353,35 @@ class Builder:
         self.block_bytes = self.block_bytes or first
 
     # ------------------------------------------------------------------ tasks
-    def take_table(self, kind: str, rows: Sequence[TableRow], record: Record) -> None:
+    def take_table(self, kind: str, rows: Rows | None, record: Record) -> None:
         self.in_trace = self.in_stats = self.in_slabs = False
         self.evidence = True
         self.touch(record, "tasks" if kind == "row" else None)
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":
-            if not rows or rows[0].columns != self.columns:
-                rows = self._own_rows(record)  # interleaved with a table of other columns, or damaged
-            self.rows.extend(rows)
+            if rows is not None and rows.columns == self.columns:
+                self.rows.append(rows)
+            else:
+                self._take_own_rows(record)  # interleaved with a table of other columns, or damaged
 
-    def _own_rows(self, record: Record) -> list[TableRow]:
-        rows: list[TableRow] = []
+    def _take_own_rows(self, record: Record) -> None:
         for line, text in enumerate(record.text.split("\n"), record.line):
             row = read_row(text, self.columns)
             if row is None:
                 self.bad_rows.append(line)
                 row = read_cut_row(text, self.columns)
             if row is not None:
-                rows.append(row)
-        return rows
+                self.rows.append(row)
+
+    def row_of(self, pid: int | None) -> tuple[Rows, Cells] | None:
+        """The task table's row of a process."""
+        wanted = str(pid)
+        for rows in self.rows:
+            for cells in rows.cells:
+                if cells[0] == wanted:
+                    return rows, cells
+        return None
 
     # ------------------------------------------------------------------ verdict
     def take_choice(self, fact: Fact, record: Record) -> None:

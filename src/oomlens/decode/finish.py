@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from oomlens.decode.builder import Builder, NodeDraft, ZoneDraft
 from oomlens.decode.clock import resolve
-from oomlens.decode.grammar.tasks import TableRow
+from oomlens.decode.grammar.tasks import Rows
 from oomlens.kernel.balance import balance
 from oomlens.kernel.cgroup_names import names_of
 from oomlens.kernel.gfp import decode_gfp
@@ -44,10 +45,9 @@ _PAGE_COLUMNS = {
     "swapents": "swap_bytes",
 }
 _PLAIN_COLUMNS = ("pid", "tgid", "uid", "pgtables_bytes", "oom_score_adj", "oom_adj")
-_TABLE_COUNTS = frozenset({"nr_ptes", "nr_pmds", "nr_puds"})  # page-table pages (up to 4.14)
-_KNOWN_COLUMNS = frozenset({*_PLAIN_COLUMNS, *_PAGE_COLUMNS, *_TABLE_COUNTS})
-_FIELDS = Task._fields
-_COMM, _PGTABLES, _PAGES, _EXTRA = map(_FIELDS.index, ("comm", "pgtables_bytes", "pages", "extra"))
+_TABLE_COUNTS = ("nr_ptes", "nr_pmds", "nr_puds")  # page-table pages (up to 4.14)
+# `cpu` (up to 3.5) is where the task ran last: it says nothing about memory.
+_KNOWN_COLUMNS = frozenset({*_PLAIN_COLUMNS, *_PAGE_COLUMNS, *_TABLE_COUNTS, "cpu"})
 _COUNTER_ALIASES = {"highmem_movableonly": "highmem"}
 
 
@@ -153,14 +153,17 @@ def _time(told: Record, first: Record, reference: datetime | None) -> tuple[str 
 
 def _page_size(builder: Builder) -> int | None:
     kill = next((victim for victim in builder.victims if victim.total_vm_bytes), None)
-    row = next((row for row in builder.rows if kill is not None and row.pid == kill.pid), None)
+    found = builder.row_of(kill.pid) if kill is not None else None
+    total_vm = (
+        int(found[1][found[0].columns.index("total_vm")])
+        if found is not None and "total_vm" in found[0].columns
+        else None
+    )
     names = ("active_anon", "inactive_anon", "active_file", "inactive_file")
     size, _how = page_size_from(
         buddy_first_block_kb=(builder.block_bytes // 1024,) if builder.block_bytes else (),
         victim_total_vm_kb=kill.total_vm_bytes // 1024 if kill is not None and kill.total_vm_bytes else None,
-        victim_total_vm_pages=row.numbers[row.columns.index("total_vm")]
-        if row is not None and "total_vm" in row.columns
-        else None,
+        victim_total_vm_pages=total_vm,
         node_kb_and_pages=[
             (sum(node.counters.get(f"{name}_bytes", 0) for node in builder.nodes) // 1024, builder.pages[name])
             for name in names
@@ -171,44 +174,36 @@ def _page_size(builder: Builder) -> int | None:
     return size
 
 
-def _tasks(rows: Sequence[TableRow], page_size: int | None) -> tuple[Task, ...]:
-    """All rows with sizes in bytes; the columns are looked up once, for a table may have tens of thousands of rows."""
+def _tasks(tables: Sequence[Rows], page_size: int | None) -> tuple[Task, ...]:
+    """All rows with sizes in bytes; converted column by column, for a table may have tens of thousands of rows."""
     tasks: list[Task] = []
-    columns: tuple[str, ...] = ()
-    plan: list[tuple[int, int, int]] = []
-    counts: list[int] = []
-    unknown: list[int] = []
-    for row in rows:
-        if row.columns is not columns:
-            columns = row.columns
-            plan = _plan(columns, page_size)
-            counts = [index for index, name in enumerate(columns) if name in _TABLE_COUNTS]
-            unknown = [index for index, name in enumerate(columns) if name not in _KNOWN_COLUMNS]
-        numbers = row.numbers
-        fields: list[Any] = [None] * len(_FIELDS)
-        for target, column, factor in plan:
-            fields[target] = numbers[column] * factor
-        fields[_COMM] = row.comm
-        if counts and page_size is not None:
-            fields[_PGTABLES] = sum(numbers[index] for index in counts) * page_size
+    for rows in tables:
+        numbers = {
+            name: list(map(int, column))
+            for name, column in zip(rows.columns, zip(*rows.cells, strict=True), strict=False)
+        }
+        fields: dict[str, Iterable[Any]] = {name: numbers[name] for name in _PLAIN_COLUMNS if name in numbers}
+        fields["comm"] = [cells[-1] for cells in rows.cells]
+        if page_size is not None:
+            for name, field in _PAGE_COLUMNS.items():
+                if name in numbers:
+                    fields[field] = [pages * page_size for pages in numbers[name]]
+            counts = [numbers[name] for name in _TABLE_COUNTS if name in numbers]
+            if counts:
+                fields["pgtables_bytes"] = [sum(parts) * page_size for parts in zip(*counts, strict=True)]
+        else:
+            fields["pages"] = _maps({name: numbers[name] for name in _PAGE_COLUMNS if name in numbers})
+        unknown = {name: column for name, column in numbers.items() if name not in _KNOWN_COLUMNS}
         if unknown:
-            fields[_EXTRA] = {columns[index]: numbers[index] for index in unknown}
-        if page_size is None:
-            fields[_PAGES] = {name: numbers[index] for index, name in enumerate(columns) if name in _PAGE_COLUMNS}
-        tasks.append(Task(*fields))
+            fields["extra"] = _maps(unknown)
+        tasks.extend(map(Task, *(fields.get(name, repeat(None)) for name in Task._fields)))
     return tuple(tasks)
 
 
-def _plan(columns: tuple[str, ...], page_size: int | None) -> list[tuple[int, int, int]]:
-    """(index in Task, index in the row, factor to the field's unit) of every column that can be told."""
-    plan = [(_FIELDS.index(name), columns.index(name), 1) for name in _PLAIN_COLUMNS if name in columns]
-    if page_size is not None:
-        plan += [
-            (_FIELDS.index(field), columns.index(name), page_size)
-            for name, field in _PAGE_COLUMNS.items()
-            if name in columns
-        ]
-    return plan
+def _maps(columns: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:
+    """Columns -> one mapping a row."""
+    names = tuple(columns)
+    return [dict(zip(names, parts, strict=True)) for parts in zip(*columns.values(), strict=True)]
 
 
 def _victims(builder: Builder, tasks: tuple[Task, ...]) -> tuple[Victim, ...]:

@@ -81,7 +81,8 @@ _WORDS = {
 def text_of(value: Any) -> str | None:
     """Text of a JSON value; journald writes what is not UTF-8 as an array of bytes."""
     if isinstance(value, str):
-        return value
+        # JSON can escape half a surrogate pair, which no encoding can write again.
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list) and value and all(isinstance(part, int) and 0 <= part < 256 for part in value):
         return bytes(value).decode("utf-8", "backslashreplace")
     return None

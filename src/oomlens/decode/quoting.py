@@ -19,7 +19,7 @@ _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-fA-F]+);")
 _MARKDOWN = re.compile(r"\\([_<>*\[\]#`~|+\-.!(){}])")
 _BBCODE = re.compile(r"\[/?(?:code|quote|pre|b|i|spoiler|font|size|color)(?:=[^\]]*)?\]", re.IGNORECASE)
 _QUOTE = re.compile(r"^\s*(?:[>|]\s?)+")
-_BULLET = re.compile(r"^\s*(?:[#*•·\u2013]+|//+|--+(?!\[)|\+|-)\s+(?=\S)")
+_BULLET = re.compile(r"^\s*(?:[#*•·\u2013;]+|//+|--+(?!\[)|\+|-)\s+(?=\S)")
 _QUOTED_PRINTABLE = re.compile(rb"(?:order|gfp_mask|pid|constraint|oom_score_adj|score)=3D")
 
 

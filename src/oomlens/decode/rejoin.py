@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from oomlens.decode.grammar import NOTHING, ROW, Reading, read_line
 from oomlens.decode.grammar.counters import join_counters
-from oomlens.decode.grammar.tasks import KNOWN_COLUMNS, TableRow, columns_of, read_row, read_rows
+from oomlens.decode.grammar.tasks import KNOWN_COLUMNS, Rows, columns_of, read_row, read_rows
 from oomlens.model.record import Record
 
 _MOST_PIECES = 6
@@ -27,7 +27,7 @@ class Read(NamedTuple):
 
     record: Record
     reading: Reading
-    rows: tuple[TableRow, ...] | list[TableRow] = ()  # of table rows that read
+    rows: Rows | None = None  # of table rows that read
 
 
 def _has_header(record: Record) -> bool:
@@ -132,7 +132,7 @@ def _strictly(record: Record, columns: tuple[str, ...] | None) -> Read | None:
     if reading.table == "header" and KNOWN_COLUMNS.issuperset(columns_of(record.text)):
         return Read(record, reading)
     row = read_row(record.text, columns) if reading.table == "row" and columns is not None else None
-    return Read(record, reading, (row,)) if row is not None else None
+    return Read(record, reading, row) if row is not None else None
 
 
 def _width(record: Record) -> int:
@@ -172,7 +172,7 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
         if columns is not None and text[:1] == "[":
             row = read_row(text, columns)
             if row is not None:
-                yield Read(record, ROW, (row,))
+                yield Read(record, ROW, row)
                 continue
         reading = read_line(text)
         if reading is NOTHING:
@@ -181,7 +181,7 @@ def rejoin(records: Sequence[Record]) -> Iterator[Read]:
             yield named or Read(record, reading)
             continue
         row = read_row(text, columns) if reading.table == "row" else None
-        read = Read(record, reading, (row,) if row is not None else ())
+        read = Read(record, reading, row)
         if (
             (reading.started or reading.extendable)
             and row is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from oomlens.decode.envelope import Envelope, Line, Unwrapped
@@ -45,32 +46,97 @@ def records(data: bytes, first_byte: int = 0, first_line: int = 1) -> list[Recor
             )
             for record in records(plain, first_byte, first_line)
         ]
-    pieces: Sequence[Line | Record] = list(_lines(data, first_byte, first_line))
-    for block in BLOCKS:
-        if block.needle.encode() in data or (
-            block.needle.endswith("\n") and block.needle.replace("\n", "\r\n").encode() in data
-        ):
+    blocks = [block for block in BLOCKS if _holds(data, block.needle)]
+    if not blocks and data.isascii() and b"\r" not in data and b"\x00" not in data:
+        done = _plain_records(data.decode("ascii"), first_byte, first_line)
+    else:
+        pieces: Sequence[Line | Record] = list(_lines(data, first_byte, first_line))
+        for block in blocks:
             pieces = block.read(pieces)
+        done = []
+        reader = _Reader()
+        for piece in pieces:
+            if isinstance(piece, Record):
+                done.extend(_nested(piece, reader))
+            else:
+                reader.read(piece, done)
+    return _without_fragments(done) if any(record.fields for record in done) else done
+
+
+def _holds(data: bytes, needle: str) -> bool:
+    return needle.encode() in data or ("\n" in needle and needle.replace("\n", "\r\n").encode() in data)
+
+
+def _plain_records(text: str, first_byte: int, first_line: int) -> list[Record]:
+    """The records of a window whose characters are its bytes; the rows of a task table become one record."""
     done: list[Record] = []
     reader = _Reader()
-    index = 0
-    while index < len(pieces):
-        piece = pieces[index]
-        index += 1
-        if isinstance(piece, Record):
-            done.extend(_nested(piece, reader))
-            continue
-        reader.read(piece, done)
-        # A task table may have tens of thousands of rows: lines that differ in digits only up to the row are one record.
+    place, line, length = 0, first_line, len(text)
+    while place < length:
+        newline = text.find("\n", place)
+        end = newline if newline >= 0 else length
+        whole = text[place:end]
+        reader.read(Line(whole, line, first_byte + place, first_byte + min(end + 1, length)), done)
         last = done[-1]
-        if last.text[:1] == "[" and last.line == piece.line and _ROW.match(last.text):
-            width = len(piece.text) - len(last.text)
-            rows, index = _rows_behind(pieces, index, width, piece.text, _speaker(last, piece.text[:width]))
-            if rows:
-                end = rows[-1]
-                text = "\n".join((last.text, *(row.text[len(piece.text) - len(last.text) :] for row in rows)))
-                done[-1] = last._replace(text=text, last_line=end.line, last_byte=end.last_byte)
+        place, line = end + 1, line + 1
+        if last.text[:1] == "[" and last.line == line - 1 and place < length and _ROW.match(last.text):
+            shape = _shape(whole[: len(whole) - len(last.text)], (last.host, last.caller))
+            run = _compiled(shape, rows=True).match(text, place)
+            if run is not None:
+                rows = run[0].removesuffix("\n")
+                count = rows.count("\n") + 1
+                if shape:
+                    rows = _compiled(shape, rows=False).sub("", rows)
+                place, line = run.end(), line + count
+                done[-1] = last._replace(
+                    text=f"{last.text}\n{rows}", last_line=line - 1, last_byte=first_byte + min(place, length)
+                )
     return done
+
+
+def _shape(header: str, speaker: Sequence[str | None]) -> str:
+    """A pattern for the header of a neighbouring line: the digits of its time and the blanks that pad them may differ.
+
+    speaker: host and caller id, which tell who printed the line: web-1 and web-2 differ in a digit only.
+    """
+    kept = {
+        place
+        for part in speaker
+        if part is not None and (start := header.rfind(part)) >= 0
+        for place in range(start, start + len(part))
+    }
+    return "".join(
+        r"[ \d]" if character in " 0123456789" and place not in kept else re.escape(character)
+        for place, character in enumerate(header)
+    )
+
+
+@lru_cache(maxsize=64)
+def _compiled(shape: str, *, rows: bool) -> re.Pattern[str]:
+    if not rows:
+        return re.compile(rf"^{shape}", re.MULTILINE)
+    # Nothing in the row that would need another look: escapes, entities, a second bracket.
+    return re.compile(rf"(?:{shape}\[ *\d+\] +-?\d+ +\d+ [^\n\x1b&#\\\[<]*(?:\n|\Z))+")
+
+
+def _without_fragments(records: Sequence[Record]) -> list[Record]:
+    """Long records that a transport cut are put together: CRI's partial lines, netconsole's `ncfrag=offset/length`."""
+    done: list[Record] = []
+    for record in records:
+        before = done[-1] if done else None
+        if before is not None and _goes_on(before, record):
+            done[-1] = record._replace(text=before.text + record.text, line=before.line, first_byte=before.first_byte)
+        else:
+            done.append(record)
+    return done
+
+
+def _goes_on(before: Record, record: Record) -> bool:
+    one, two = dict(before.fields), dict(record.fields)
+    if one.get("partial") == "P":
+        return "partial" in two and one.get("stream") == two.get("stream")
+    fragment = two.get("fragment", "0/")
+    return "fragment" in one and not fragment.startswith("0/") and one.get("sequence") == two.get("sequence")
 
 
 _DIGITS = str.maketrans("123456789", "000000000")
@@ -109,16 +175,10 @@ def _lines(data: bytes, first_byte: int, first_line: int) -> Iterator[Line]:
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    plain = data.isascii() and b"\r" not in data and b"\x00" not in data
-    texts = data.decode("ascii").split("\n") if plain else [_text(raw) for raw in lines]
-    for number, (text, raw) in enumerate(zip(texts, lines, strict=False), first_line):
+    for number, raw in enumerate(lines, first_line):
         end = position + len(raw) + 1
-        yield Line(text, number, position, min(limit, end))
+        yield Line(raw.decode("utf-8", "backslashreplace").rstrip("\r\x00"), number, position, min(limit, end))
         position = end
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace").rstrip("\r\x00")
 
 
 def _nested(record: Record, reader: _Reader) -> Iterator[Record]:

@@ -12,7 +12,10 @@ from oomlens.decode.anchors import ANCHORS, BEHIND_BYTES, KERNEL, VERDICTS
 BEFORE_BYTES = 64 << 10
 # A window is handed out at this size even if it goes on; a task table of 100,000 rows fits.
 MOST_BYTES = 24 << 20
+# A window with this much in it ends where a report ends, though the next one follows at once.
+_ENOUGH_BYTES = 1 << 20
 _HEAD_CONTEXT_BYTES = 512
+_LONGEST_LINE_BYTES = 16 << 10
 # How far the kernel's lines may stand apart: other programs' lines lie between.
 _KERNEL_BEHIND_BYTES = max(BEHIND_BYTES)
 _ROW = re.compile(rb"\[ *\d+\] +\d+ +\d+ +\d+ +\d+ ")
@@ -32,6 +35,21 @@ class Window(NamedTuple):
     first_line: int
 
 
+def _reach(chunk: bytes, hits: Sequence[Hit]) -> int:
+    """How far in front of the chunk the windows of its hits may begin, in bytes."""
+    reach = 0
+    for offset, anchor in hits:
+        if anchor in _KERNEL:
+            before = _HEAD_CONTEXT_BYTES if anchor == _HEAD else BEFORE_BYTES
+            if offset < before + _LONGEST_LINE_BYTES:
+                reach = BEFORE_BYTES
+        elif offset < 0 or chunk.rfind(b"\n", 0, offset) < 0:
+            reach = BEFORE_BYTES
+        if reach or offset > BEFORE_BYTES + _LONGEST_LINE_BYTES:
+            break
+    return reach
+
+
 class Windower:
     """Takes chunks in order with the hits in each; gives windows as soon as they are whole.
 
@@ -47,6 +65,7 @@ class Windower:
         self._line = 1  # number of the line at _counted_at
         self._start: int | None = None  # of the open window, absolute
         self._until = 0
+        self._told_at = 0  # place of the last hit, where it was a verdict
 
     @property
     def is_open(self) -> bool:
@@ -56,19 +75,22 @@ class Windower:
     def feed(self, chunk: bytes, hits: Sequence[Hit]) -> Iterator[Window]:
         """hits: ascending; one may begin in the end of the chunk before (offset < 0)."""
         base = self._held_at + len(self._held)
-        if self._start is None:
-            # Only the end of what has passed can still be asked for.
-            self._count_to(base)
-            keep = min(BEFORE_BYTES, base - max(self._held_at, self._floor)) if hits else BEFORE_BYTES
-            tail = self._held[len(self._held) - keep :] if keep < len(self._held) else self._held
-            self._held, self._held_at = tail + chunk, base - len(tail)
-        else:
+        if self._start is not None:
             self._held += chunk
+        else:
+            # Only the end of what has passed can still be asked for, and mostly not even that: nothing is copied then.
+            self._count_to(base)
+            reach = BEFORE_BYTES if len(chunk) < BEFORE_BYTES else _reach(chunk, hits)
+            tail = self._held[-reach:] if reach else b""
+            self._held, self._held_at = (tail + chunk if tail else chunk), base - len(tail)
         end = base + len(chunk)
         for offset, anchor in hits:
             place = base + offset
             if self._start is not None and place > self._until and not self._in_table(place):
                 yield self._close(self._until)
+            elif anchor == _HEAD and self._start is not None and self._told_at > self._start + _ENOUGH_BYTES:
+                # One report after another: the last one's verdict is told, so nothing is torn behind its line.
+                yield self._close(self._told_at)
             self._note(place, anchor)
         if self._start is not None and end > self._until and not self._in_table(end):
             yield self._close(self._until)
@@ -87,6 +109,7 @@ class Windower:
             start = self._line_start(place - before)
             self._start = start if self._start is None else min(start, self._start)
         until = place + BEHIND_BYTES[anchor]
+        self._told_at = place if anchor in VERDICTS else 0
         # A verdict ends the long wait that the head began.
         self._until = until if anchor in VERDICTS else max(self._until, until)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from oomlens.decode import decode_window
 from oomlens.decode.anchors import ANCHORS
 from oomlens.host.read.follow import Arrived
+from oomlens.host.scan import dated
 from oomlens.model.report import Outcome, Report
 
 # The kernel prints a kill's lines within a millisecond; what is not there after this pause belongs to no verdict yet.
@@ -71,16 +72,19 @@ class LiveDecoder:
         self._held = self._held[cut:]
 
 
-def scan_live(arrivals: Iterable[Arrived], reference: datetime | None) -> Iterator[Report]:
-    """Reports of live sources as their verdicts arrive."""
+def scan_live(
+    arrivals: Iterable[Arrived], reference: datetime | None, boot_time: datetime | None = None
+) -> Iterator[Report]:
+    """Reports of live sources as their verdicts arrive. boot_time: of this machine; dates what /dev/kmsg says."""
     decoders: dict[str, LiveDecoder] = {}
     for arrived in arrivals:
         now = time.monotonic()
         if arrived.data:
             decoder = decoders.setdefault(arrived.source, LiveDecoder(arrived.source, reference))
             decoder.take(arrived.data, now)
-        for decoder in decoders.values():
-            yield from decoder.ready(now)
+        for name, decoder in decoders.items():
+            for report in decoder.ready(now):
+                yield dated(report, boot_time if name == "kmsg" else None)
     for decoder in decoders.values():
         decoder.changed_at = float("-inf")
         yield from decoder.ready(time.monotonic())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
+from itertools import islice
 from pathlib import Path
 
 from oomlens.decode import decode_window
@@ -27,6 +27,8 @@ WHOLE_BYTES = 4 << 20
 CHUNK_BYTES = 256 << 10
 # From here on a second process earns its start.
 SHARED_BYTES = 64 << 20
+# What a process takes at a time.
+PART_BYTES = 32 << 20
 # Longer than any anchor.
 _SEAM_BYTES = 64
 
@@ -49,9 +51,18 @@ def scan(
         return
     stream = source.open()
     try:
-        yield from scan_stream(stream, source.name, source.reference_time, decode=decode, progress=progress)
+        for report in scan_stream(stream, source.name, source.reference_time, decode=decode, progress=progress):
+            yield dated(report, source.boot_time)
     finally:
         stream.close()
+
+
+def dated(report: Report, boot_time: datetime | None) -> Report:
+    """The report with the wall-clock time that its uptime means on the running machine, where the log has none."""
+    if boot_time is None or report.time is not None or report.uptime_seconds is None:
+        return report
+    moment = boot_time + timedelta(seconds=report.uptime_seconds)
+    return replace(report, time=moment.isoformat(), gaps=tuple(gap for gap in report.gaps if gap.what != "time"))
 
 
 def scan_stream(
@@ -120,12 +131,19 @@ def _shared(
     source: Source, path: Path, size: int, decode: Decode, progress: Progress, workers: int
 ) -> Iterator[Report]:
     """A big plain file in parts; each part begins at a line and looks behind its end for reports that go on."""
-    part = max(SHARED_BYTES // 2, -(-size // (workers * max(1, size // (512 << 20)))))
-    bounds = [*range(0, size, part), size]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    parts = iter([(begin, min(begin + PART_BYTES, size)) for begin in range(0, size, PART_BYTES)])
     work = partial(_scan_part, path, source.name, source.reference_time, decode)
     line = 1
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        for end, (reports, newlines) in zip(bounds[1:], pool.map(work, bounds[:-1], bounds[1:]), strict=True):
+        # Few parts are under way at a time, so that what they find does not pile up here.
+        under_way = deque((end, pool.submit(work, begin, end)) for begin, end in islice(parts, 2 * workers))
+        while under_way:
+            end, part = under_way.popleft()
+            reports, newlines = part.result()
+            under_way.extend((end, pool.submit(work, begin, end)) for begin, end in islice(parts, 1))
             yield from (_moved(report, line - 1) for report in reports)
             line += newlines
             progress(end)

@@ -150,16 +150,15 @@ def _zone(zone: Zone) -> Json:
     }
 
 
+_TASK_FIELDS = Task._fields[:-2]  # `pages` and `extra` are there only where they hold something
+
+
 def _task(task: Task) -> Json:
-    done = task._asdict()
-    if task.pages is None:
-        del done["pages"]
-    else:
-        done["pages"] = dict(task.pages)
-    if task.extra is None:
-        del done["extra"]
-    else:
-        done["extra"] = dict(task.extra)
+    done: Json = dict(zip(_TASK_FIELDS, task, strict=False))
+    if task.pages is not None:
+        done["pages"] = task.pages
+    if task.extra is not None:
+        done["extra"] = task.extra
     return done
 
 

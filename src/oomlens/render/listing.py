@@ -45,9 +45,7 @@ def to_markdown(reports: Sequence[Report], tr: Translate) -> str:
     """A table that can be pasted into an issue or a chat."""
     head = table.headings(tr)
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += [
-        "| " + " | ".join(markdown(cell) for cell in table.row(report, tr)) + " |" for report in table.ordered(reports)
-    ]
+    lines += ["| " + " | ".join(markdown(cell) for cell in cells) + " |" for cells in table.rows(reports, tr)]
     if not reports:
         lines.append("")
         lines.append(tr("No OOM kill found."))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from oomlens.i18n import Translate
-from oomlens.model.report import Report
+from oomlens.model.report import Kind, Report
 from oomlens.render import facts
 from oomlens.render.sanitize import fit, visible, width
 from oomlens.render.sizes import size
@@ -50,12 +50,42 @@ def ordered(reports: Sequence[Report]) -> list[Report]:
     return known + [report for report in reports if report.time is None]
 
 
+def grouped(reports: Sequence[Report]) -> list[tuple[Report, int]]:
+    """(report, how many like it): a program that runs out of its own memory says so a thousand times, and is one row."""
+    places: dict[tuple[object, ...], int] = {}
+    found: list[tuple[Report, int]] = []
+    for report in reports:
+        key = (
+            (report.killer, report.host, report.details.get("kind"))
+            if report.kind is Kind.APPLICATION
+            else (id(report),)
+        )
+        if key in places:
+            first, count = found[places[key]]
+            found[places[key]] = first, count + 1
+        else:
+            places[key] = len(found)
+            found.append((report, 1))
+    return found
+
+
+def rows(reports: Sequence[Report], tr: Translate) -> list[Row]:
+    """The cells of all rows, by time."""
+    found: list[Row] = []
+    for report, count in grouped(ordered(reports)):
+        cells = row(report, tr)
+        found.append(
+            (*cells[:-1], tr("{text} ({count} times)").format(text=cells[-1], count=count)) if count > 1 else cells
+        )
+    return found
+
+
 def render(reports: Sequence[Report], tr: Translate, *, bold: bool = False) -> str:
     """Aligned columns, never cut; one line an incident. bold: headings and victims in bold, for a terminal."""
-    rows = [headings(tr), *(row(report, tr) for report in ordered(reports))]
-    widths = [max(width(cells[column]) for cells in rows) for column in range(len(rows[0]))]
+    lines_of_cells = [headings(tr), *rows(reports, tr)]
+    widths = [max(width(cells[column]) for cells in lines_of_cells) for column in range(len(lines_of_cells[0]))]
     lines: list[str] = []
-    for number, cells in enumerate(rows):
+    for number, cells in enumerate(lines_of_cells):
         parts = [fit(cell, columns) for cell, columns in zip(cells[:-1], widths[:-1], strict=True)]
         if bold and number > 0:
             parts[3] = f"\x1b[1m{parts[3]}\x1b[0m"

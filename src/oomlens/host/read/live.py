@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from oomlens.host.read.source import ByteStream, Source, UnreadableError
@@ -67,6 +68,11 @@ def now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
+def boot_time() -> datetime:
+    """When the running kernel was started, by the clock that its log's stamps count (CLOCK_MONOTONIC)."""
+    return now() - timedelta(seconds=time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
 def kmsg_source(path: Path = Path("/dev/kmsg")) -> Source:
     """What the kernel's ring buffer holds now."""
 
@@ -87,7 +93,7 @@ def kmsg_source(path: Path = Path("/dev/kmsg")) -> Source:
         except OSError as error:
             raise UnreadableError("kmsg", "unreadable", f"{path}: {error.strerror}") from error
 
-    return Source("kmsg", begin, reference_time=now())
+    return Source("kmsg", begin, reference_time=now(), boot_time=boot_time())
 
 
 class _JournalStream:

@@ -27,6 +27,8 @@ class Source:
     size_bytes: of the bytes that `open` gives, where known before reading.
     reference_time: when the last line was written at the latest (modification time, now for live sources);
         resolves stamps without a year. Aware.
+    boot_time: when the kernel whose uptimes are in the source was started, for the running machine's ring buffer;
+        dates records without a wall clock. Aware; drifts by the time spent in suspend, as `dmesg -T` does.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Source:
     path: Path | None = None
     size_bytes: int | None = None
     reference_time: datetime | None = None
+    boot_time: datetime | None = None
 
 
 class UnreadableError(Exception):
