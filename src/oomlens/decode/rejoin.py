@@ -58,7 +58,7 @@ def _is_tail(record: Record, base: Record) -> bool:
     if _has_header(record):
         # A newline inside a process name: one record of the kernel's, so the stamps are equal.
         same = record.line == base.last_line or _header(record) == _header(base)
-        if not same or record.text[:1] == "[":
+        if not same:
             return False
         reading = read_line(record.text)
         return reading.fact is None and reading.counters is None and reading.table is None
