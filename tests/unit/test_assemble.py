@@ -147,3 +147,19 @@ def test_rows_of_two_hosts_are_two_tables() -> None:
 def test_an_empty_table_is_no_table() -> None:
     report = only(stamped(f"java {INVOKED}", "[  pid  ]   uid  tgid total_vm      rss oom_score_adj name"))
     assert "tasks" not in report.sections
+
+
+def test_a_process_called_like_a_needle_does_not_hide_its_kill() -> None:
+    for name in (
+        "x invoked",
+        "a cpuset=b",
+        "Killed process",
+        "oom-kill:",
+        "Mem-Info:",
+        "a\noom-kill:",
+        "a\n[  1]",
+        "a\n,",
+    ):
+        line = f"Out of memory: Killed process 7 ({name}) {SIZES}"
+        text = "".join(f"[    5.000001] {part}\n" for part in line.split("\n"))
+        assert [(victim.pid, victim.comm) for victim in only(text).victims] == [(7, name)]

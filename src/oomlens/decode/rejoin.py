@@ -58,7 +58,10 @@ def _is_tail(record: Record, base: Record) -> bool:
     if _has_header(record):
         # A newline inside a process name: one record of the kernel's, so the stamps are equal.
         same = record.line == base.last_line or _header(record) == _header(base)
-        return same and record.text[:1] != "[" and read_line(record.text) is NOTHING
+        if not same:
+            return False
+        reading = read_line(record.text)
+        return reading.fact is None and reading.counters is None and reading.table is None
     reading = read_line(record.text)
     return reading is NOTHING or (reading.counters is not None and reading.counters.zone is None)
 
@@ -76,7 +79,7 @@ def _tails(records: Sequence[Record], index: int) -> list[Record]:
 
 def _glue(base: Record, tail: Record, full_width: bool) -> tuple[str, ...]:
     """What may have stood between two pieces, likeliest first. full_width: the pieces so far are equally long."""
-    if _has_header(tail) and not tail.text.startswith(","):
+    if _has_header(tail) and (not tail.text.startswith(",") or _header(tail) == _header(base)):
         return ("\n", "")
     last = base.text.rsplit(" ", 1)[-1]
     if (

@@ -126,13 +126,15 @@ def _try(readers: tuple[_Reader, ...], text: str) -> Reading | None:
 
 def read_line(text: str) -> Reading:
     """What one line of the kernel's says; `NOTHING` where it is not one of ours. Never raises."""
+    begun = False
     if " invoked" in text or " cpuset=" in text or ": page allocation " in text:
         found = _try(_BY_NEEDLE, text)
-        if found is not None and (found.fact is not None or "oom" not in text[:9]):
+        if found is not None and found.fact is not None:
             return found
+        begun = found is not None  # or a process is called so
     word_match = _WORD.match(text)
     if word_match is None:
-        return NOTHING
+        return _STARTED if begun else NOTHING
     word = word_match[1]
     if word == "[":
         return _read_bracket(text)
@@ -141,9 +143,9 @@ def read_line(text: str) -> Reading:
         found = _try(readers, text)
         if found is not None and found.fact is not None:
             return found
-        started = found is not None or _begins(word, text)
+        started = begun or found is not None or _begins(word, text)
     else:
-        started = False
+        started = begun
     return _read_rest(text, word, started)
 
 
