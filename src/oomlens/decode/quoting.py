@@ -9,6 +9,7 @@ import re
 _ANSI = re.compile(
     r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|(?:\\x1b|\^\[|\\033|\\e)\[[0-9;]*m"
 )
+_RESET = re.compile(r"(?:\x1b|\\x1b|\^\[|\\033|\\e)\[0?m\s*$")
 _TAG = re.compile(
     r"</?(?:a|b|body|br|code|div|em|font|h[1-6]|head|html|i|li|ol|p|pre|s|samp|small|span|strong|table|tbody|td|th|tr|tt|u|ul|kbd|blockquote)"
     r"(?:\s[^<>]*)?/?>",
@@ -32,7 +33,8 @@ def decode_quoted_printable(data: bytes) -> bytes | None:
 
 def strip_markup(text: str) -> str:
     """Without ANSI colours, HTML, BBCode and Markdown escapes; a `<br>` becomes a newline."""
-    if "\x1b" in text or "[0" in text or "[1" in text or "[3" in text:
+    # Colour begins or ends a line; elsewhere it is in a process name, and stays.
+    if _ANSI.match(text) or _RESET.search(text):
         text = _ANSI.sub("", text)
     if "<" in text:
         text = (
