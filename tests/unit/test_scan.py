@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import threading
 import time
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from oomlens.host import scan as scan_module
+from oomlens.host import scan_many as scan_many_module
 from oomlens.host.live_scan import scan_live
+from oomlens.host.read.expand import sources
 from oomlens.host.read.follow import GrowingFile, LiveStream, follow
 from oomlens.host.read.source import Source
-from oomlens.host.scan import scan
+from oomlens.host.scan import no_progress, scan
+from oomlens.host.scan_many import Told, scan_many
 from support.cases import all_cases
 
 NOISE = b"".join(b"Feb  3 04:57:%02d h app[12]: INFO request %d took 3ms\n" % (n % 60, n) for n in range(9000))
@@ -147,3 +151,35 @@ def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
     while time.monotonic() < end:
         next(arrivals)
     assert time.process_time() - begun < 0.05
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_compressed_files_are_shared_out_and_a_broken_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(scan_many_module, "_WORTH_BYTES", 0)
+    for number, log in enumerate(LOGS):
+        (tmp_path / f"{number}.gz").write_bytes(gzip.compress(NOISE[:4000] + log))
+    broken = gzip.compress(LOGS[0] + NOISE)
+    (tmp_path / "zz.gz").write_bytes(broken[: len(broken) - 300])
+    (tmp_path / "plain").write_bytes(LOGS[0])
+    told: list[Told] = []
+    found = list(
+        scan_many(
+            sources([str(tmp_path)], notes=lambda _note: None),
+            told.append,
+            progress=lambda _source: no_progress,
+            workers=workers,
+        )
+    )
+    alone = [
+        report
+        for source in sources([str(tmp_path)], notes=lambda _note: None)
+        if "zz" not in source.name
+        for report in scan(source)
+    ]
+    assert [report for report in found if "zz" not in report.origin.source] == alone
+    assert any("zz" in report.origin.source for report in found)
+    assert [(Path(end.source).name, end.error is not None) for end in told] == [
+        *((f"{number}.gz", False) for number in range(len(LOGS))), ("plain", False), ("zz.gz", True),
+    ]  # fmt: skip

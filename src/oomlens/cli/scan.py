@@ -18,6 +18,7 @@ from oomlens.i18n import Translate
 if TYPE_CHECKING:
     from oomlens.cli.jsonout import Spool
     from oomlens.host.read.expand import Note
+    from oomlens.host.read.source import Source
     from oomlens.model.report import Report
 
 NAME = "scan"
@@ -111,18 +112,26 @@ class _Session:
 
     def reports(self) -> Iterator[Report]:
         from oomlens.host.read.expand import Note, sources
-        from oomlens.host.read.source import UnreadableError
-        from oomlens.host.scan import scan
+        from oomlens.host.scan_many import Told, scan_many
 
-        for source in sources(self.args.sources, root=self.args.root, notes=self.note):
-            with terminal.Progress(
-                source.name, source.size_bytes, wanted=not self.args.no_progress and not self.args.quiet
-            ) as progress:
-                try:
-                    yield from scan(source, progress=progress)
-                    self.read.append(source.name)
-                except UnreadableError as error:
-                    self.note(Note(error.source, "failed", error.reference, error.message, error.hint))
+        wanted = not self.args.no_progress and not self.args.quiet
+        bars: list[terminal.Progress] = []
+
+        def progress(source: Source) -> terminal.Progress:
+            while bars:
+                bars.pop().close()
+            bars.append(terminal.Progress(source.name, source.size_bytes, wanted=wanted))
+            return bars[-1]
+
+        def told(end: Told) -> None:
+            if end.error is None:
+                self.read.append(end.source)
+            else:
+                self.note(Note(end.source, "failed", *end.error))
+
+        yield from scan_many(sources(self.args.sources, root=self.args.root, notes=self.note), told, progress=progress)
+        while bars:
+            bars.pop().close()
 
     def say_what_was_read(self) -> None:
         if not self.args.sources and not self.args.quiet and self.read:

@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from enum import IntEnum
-from types import TracebackType
-from typing import Self
 
 from oomlens.i18n import Translate, language_of, translator
 
@@ -54,14 +52,11 @@ class Progress:
         self._update: Callable[[int], None] | None = None
         self._close: Callable[[], None] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Takes the bar away."""
         if self._close is not None:
             self._close()
+            self._close = None
 
     def __call__(self, done: int) -> None:
         """Bytes done so far."""

@@ -208,9 +208,14 @@ def _packed(path: Path, name: str, when: datetime, told: Callable[[UnreadableErr
         yield from tar_sources(plain, name, told)
         plain.close()
     elif is_text(head):
-        yield Source(name, lambda: plain, reference_time=when)
+        yield Source(name, lambda: plain, reference_time=when, packed_file=path)
     else:
         plain.close()
+
+
+def packed_source(path: Path, name: str, when: datetime | None) -> Source:
+    """A compressed file as a source, from its beginning; for a process that was handed its name."""
+    return Source(name, lambda: decompressed(open_file(path, name), name), reference_time=when, packed_file=path)
 
 
 def _tell_failed(notes: Tell, error: UnreadableError) -> None:

@@ -27,6 +27,7 @@ class Source:
     size_bytes: of the bytes that `open` gives, where known before reading.
     reference_time: when the last line was written at the latest (modification time, now for live sources);
         resolves stamps without a year. Aware.
+    packed_file: set for a compressed file that holds this source alone; another process may read it from its beginning.
     boot_time: when the kernel whose uptimes are in the source was started, for the running machine's ring buffer;
         dates records without a wall clock. Aware; drifts by the time spent in suspend, as `dmesg -T` does.
     """
@@ -37,6 +38,7 @@ class Source:
     size_bytes: int | None = None
     reference_time: datetime | None = None
     boot_time: datetime | None = None
+    packed_file: Path | None = None
 
 
 class UnreadableError(Exception):
