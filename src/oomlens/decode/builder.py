@@ -68,6 +68,7 @@ class Builder:
         self.sysrq = False
         self.suppressed: int | None = None
         self.sections: list[str] = []
+        self.lines: dict[str, int] = {}  # where a field was read first
         self.gaps: list[Gap] = []
         self.envelope = record.envelope
         # invoker
@@ -139,6 +140,11 @@ class Builder:
         if section is not None and section not in self.sections:
             self.sections.append(section)
 
+    def mark(self, name: str, record: Record) -> None:
+        """Notes the line where a field of the report was read first."""
+        if name not in self.lines:
+            self.lines[name] = record.line
+
     def starts_at(self, record: Record) -> None:
         """The report begins earlier than the line that told what it is."""
         self.span[0], self.span[2] = record.line, record.first_byte
@@ -176,6 +182,7 @@ class Builder:
                 oom_adj=fact.number("oom_adj"),
             )
             self.touch(record, "invoker")
+            self.mark("invoker", record)
             if fact.id != "invoked":
                 self.gaps.append(Gap("invoker", "line-cut", record.line))
         elif fact.id == "cpuset":
@@ -184,6 +191,7 @@ class Builder:
             if self.invoker is None:
                 self.invoker = Invoker(comm=fact.text("comm"))
             self.touch(record, None)
+            self.mark("cpuset", record)
         elif fact.id in ("cpu", "cpu-short"):
             base = self.invoker or Invoker(comm=fact.text("comm"))
             self.invoker = replace(base, pid=fact.number("pid"), cpu=fact.number("cpu"), uid=fact.number("uid"))
@@ -200,6 +208,7 @@ class Builder:
         elif fact.id == "trace":
             self.in_trace = True
             self.touch(record, "trace")
+            self.mark("trace", record)
 
     def take_frame(self, record: Record) -> None:
         self.trace.extend(map(str.strip, record.text.split("\n")))
@@ -213,13 +222,17 @@ class Builder:
         if fact.id == "limit-of":
             self.task_memcg = fact.text("task_memcg")
             self.oom_memcg = fact.text("oom_memcg")
+            self.mark("oom_memcg", record)
         elif fact.id == "limit-reached":
+            self.mark("oom_memcg", record)
             self.oom_memcg = fact.text("oom_memcg")
         elif fact.id == "usage":
-            self._take_usage(fact)
+            self._take_usage(fact, record)
         elif fact.id == "stats-line":
             self._take_stats_line(fact)
+            self.mark("memcg.stats", record)
         elif fact.id == "stats":
+            self.mark("memcg.stats", record)
             self.stats_path = fact.text("path")
             self.in_stats = True
         elif fact.id == "protection":
@@ -227,9 +240,10 @@ class Builder:
                 name: size for name in ("min_bytes", "low_bytes") if (size := fact.number(name)) is not None
             }
 
-    def _take_usage(self, fact: Fact) -> None:
+    def _take_usage(self, fact: Fact, record: Record) -> None:
         what = fact.text("what") or ""
         prefix = _USAGE_NAMES[what]
+        self.mark(f"memcg.{prefix}usage", record)
         limit = fact.number("limit_bytes")
         if limit is not None and limit >= UNLIMITED_BYTES:
             self.unlimited.add(prefix.rstrip("_") or "memory")
@@ -284,20 +298,24 @@ class Builder:
         elif fact.id == "lowmem-reserve" and self._last_zone is not None:
             self._last_zone.lowmem_reserve_pages = tuple(map(int, (fact.text("pages") or "").split()))
         elif fact.id == "hugepages":
+            self.mark("memory.hugepages", record)
             numbers = [fact.number(name) or 0 for name in ("total", "free", "surplus", "size_bytes")]
             self.hugepages.append(HugePages(fact.number("node"), *numbers))
         elif fact.id == "total-pages":
-            self._take_total(fact)
+            self._take_total(fact, record)
         elif fact.id == "swap-total":
             size = fact.number("size_bytes")
             if size is not None:
-                self.sizes[f"swap_{(fact.text('what') or '').lower()}_bytes"] = size
+                name = f"swap_{(fact.text('what') or '').lower()}"
+                self.sizes[f"{name}_bytes"] = size
+                self.mark(f"memory.{name}", record)
         elif fact.id == "swap-cache":
             for name in ("add", "delete", "found", "total"):
                 if (count := fact.number(name)) is not None:
                     self.sizes[f"swap_cache_{name}_count"] = count
         elif fact.id == "slab-info":
             self.in_slabs = True
+            self.mark("memory.unreclaimable_slab", record)
         elif fact.id == "slab":
             self.slabs.append(
                 Slab(fact.text("name") or "", fact.number("used_bytes") or 0, fact.number("total_bytes") or 0)
@@ -306,12 +324,13 @@ class Builder:
             self.allocations.append((fact.text("size") or "", fact.text("site") or ""))
         self._container = None
 
-    def _take_total(self, fact: Fact) -> None:
+    def _take_total(self, fact: Fact, record: Record) -> None:
         words = (fact.text("what") or "").replace("/", " ").replace("-", " ").split()
         name = "_".join(word for word in words if word not in ("total", "pages", "page", "in")).lower()
         pages = fact.number("pages")
         if pages is not None and name:
             self.pages[name] = pages
+            self.mark(f"memory.{name}", record)
 
     def take_counters(self, line: CounterLine, record: Record) -> bool:
         """A `key:value` line; False where it cannot belong to this report's memory block."""
@@ -319,15 +338,21 @@ class Builder:
             if line.zone is not None or line.node is not None:
                 return False
             self.pages.update(line.counters)
+            for name in line.counters:
+                self.mark(f"memory.{name}", record)
         elif line.zone is not None:
             zone = self._zone(line.node, line.zone)
             self._last_zone = zone
+            self.mark(
+                f"memory.zones.{zone.name}" if zone.node is None else f"memory.zones.{zone.node}.{zone.name}", record
+            )
             self._fill(zone, line)
         elif line.node is not None:
             node = next((node for node in self.nodes if node.node == line.node), None)
             if node is None:
                 node = NodeDraft(line.node)
                 self.nodes.append(node)
+                self.mark(f"memory.nodes.{node.node}", record)
             self._fill(node, line)
         elif self._container is not None:
             self._container.update({f"{key}_bytes": size for key, size in line.counters.items()})
@@ -364,6 +389,7 @@ class Builder:
         self.in_trace = self.in_stats = self.in_slabs = False
         self.evidence = True
         self.touch(record, "tasks" if kind == "row" else None)
+        self.mark("tasks", record)
         if kind == "header":
             self.columns = columns_of(record.text)
         elif kind == "row":
@@ -398,9 +424,11 @@ class Builder:
             pid=fact.number("pid"), comm=fact.text("comm"), score=fact.number("score"), why="chosen", line=record.line
         )
         self.touch(record, "verdict")
+        self.mark("chosen", record)
 
     def take_summary(self, fact: Fact, record: Record) -> None:
         self._decide(record, record.text.strip())
+        self.mark("constraint", record)
         if fact.id == "summary-cut":
             self.gaps.append(Gap("summary", "line-cut", record.line))
         self.constraint = (fact.text("constraint") or "").removeprefix("CONSTRAINT_") or None
@@ -418,6 +446,7 @@ class Builder:
 
     def take_kill(self, fact: Fact, record: Record, why: str) -> None:
         self._decide(record, record.text.strip())
+        self.mark("victims", record)
         self.message = record.text.strip() if not self.victims else self.message
         self.message_prefix = fact.text("message") or self.message_prefix
         if fact.id == "killed-cut":
@@ -447,6 +476,7 @@ class Builder:
     def take_end(self, fact: Fact, record: Record) -> None:
         """Endings without a kill."""
         self._decide(record, record.text.strip())
+        self.mark("outcome", record)
         if fact.id == "panic":
             self.panic = fact.text("text")
         elif fact.id == "no-killable":
@@ -465,6 +495,7 @@ class Builder:
             if not any(victim.pid == pid for victim in self.victims) and not self.decided:
                 self.victims.append(Victim(pid=pid, comm=fact.text("comm"), line=record.line))
         self.evidence = True
+        self.mark("reaper", record)
         self.touch(record, "reaper")
 
 

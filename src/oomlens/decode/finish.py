@@ -106,6 +106,7 @@ def finish(builder: Builder, source: str, reference: datetime | None) -> Report:
         message=builder.message,
         panic=builder.panic,
         suppressed=builder.suppressed,
+        lines=builder.lines,
         sections=tuple(builder.sections),
         complete=_complete(builder, scope, memory, memcg),
         gaps=tuple(gaps),

@@ -200,6 +200,7 @@ def _moved(report: Report, lines: int) -> Report:
         victims=tuple(_moved_victim(victim, lines) for victim in report.victims),
         chosen=_moved_victim(chosen, lines) if chosen is not None else None,
         gaps=tuple(gap._replace(line=gap.line + lines) if gap.line is not None else gap for gap in report.gaps),
+        lines={name: line + lines for name, line in report.lines.items()},
     )
 
 

@@ -296,6 +296,7 @@ class Report:
     suppressed: int | None = None  # "callbacks suppressed" in front of it
     details: Mapping[str, str] = field(default_factory=dict)  # what other killers and notices say, by name
     notices: tuple[str, ...] = ()  # other programs' words on the same kill
+    lines: Counters = field(default_factory=dict)  # field path ("memory.swap_total") -> line where it was read first
     sections: tuple[str, ...] = ()  # of invoker, trace, memcg, memory, tasks, verdict, reaper
     complete: bool = False
     gaps: tuple[Gap, ...] = ()
