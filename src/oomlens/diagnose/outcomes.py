@@ -8,11 +8,22 @@ Parameter = int | float | str | None
 
 
 def found(
-    *evidence: Evidence, confidence: float, weight: float, remedies: tuple[str, ...] = (), **parameters: Parameter
+    *evidence: Evidence,
+    confidence: float,
+    weight: float,
+    remedies: tuple[str, ...] = (),
+    explanation: str | None = None,
+    **parameters: Parameter,
 ) -> Outcome:
     """The cause is there; weight says how much of the shortage it explains (0..1)."""
     return Outcome(
-        Verdict.FOUND, confidence=confidence, weight=weight, evidence=evidence, parameters=parameters, remedies=remedies
+        Verdict.FOUND,
+        confidence=confidence,
+        weight=min(weight, 1.0),
+        evidence=evidence,
+        parameters=parameters,
+        remedies=remedies,
+        explanation=explanation,
     )
 
 

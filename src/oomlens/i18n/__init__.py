@@ -9,6 +9,11 @@ Translate = Callable[[str], str]
 LANGUAGES = ("en", "ja")
 
 
+def message(text: str) -> str:
+    """Marks a text for the catalogues where it is written as data; it is translated where it is shown."""
+    return text
+
+
 def english(message: str) -> str:
     """The source language needs no catalogue."""
     return message

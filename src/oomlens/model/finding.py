@@ -40,6 +40,7 @@ class Outcome:
     missing: names of what would have decided, for undecided.
     parameters: values for the rule's texts (raw numbers; formatting is the renderer's).
     remedies: ids of remedies in the order to try.
+    explanation: the rule's text in this form of the cause, where it has several.
     """
 
     verdict: Verdict
@@ -49,6 +50,7 @@ class Outcome:
     missing: tuple[str, ...] = ()
     parameters: Mapping[str, int | float | str | None] = field(default_factory=dict)
     remedies: tuple[str, ...] = ()
+    explanation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

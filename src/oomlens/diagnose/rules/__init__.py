@@ -3,6 +3,56 @@
 from __future__ import annotations
 
 from oomlens.diagnose.rule import Rule
-from oomlens.diagnose.rules import swap_absent
+from oomlens.diagnose.rules import (
+    anon_growth,
+    cgroup_limit_reached,
+    cpuset_or_numa_bound,
+    heap_exceeds_limit,
+    hugepages_reserved,
+    kernel_slab_growth,
+    lowmem_zone_exhausted,
+    manual_kill,
+    memory_fragmented,
+    mlocked_memory,
+    no_killable_process,
+    oversized_process,
+    page_tables_large,
+    panic_on_oom,
+    protected_hog,
+    reclaim_failed,
+    repeat_offender,
+    shmem_growth,
+    swap_absent,
+    swap_exhausted,
+    too_many_tasks,
+    unaccounted_memory,
+    userspace_killer,
+    victim_not_culprit,
+)
 
-RULES: tuple[Rule, ...] = (swap_absent.RULE,)
+RULES: tuple[Rule, ...] = (
+    anon_growth.RULE,
+    cgroup_limit_reached.RULE,
+    cpuset_or_numa_bound.RULE,
+    heap_exceeds_limit.RULE,
+    hugepages_reserved.RULE,
+    kernel_slab_growth.RULE,
+    lowmem_zone_exhausted.RULE,
+    manual_kill.RULE,
+    memory_fragmented.RULE,
+    mlocked_memory.RULE,
+    no_killable_process.RULE,
+    oversized_process.RULE,
+    page_tables_large.RULE,
+    panic_on_oom.RULE,
+    protected_hog.RULE,
+    reclaim_failed.RULE,
+    repeat_offender.RULE,
+    shmem_growth.RULE,
+    swap_absent.RULE,
+    swap_exhausted.RULE,
+    too_many_tasks.RULE,
+    unaccounted_memory.RULE,
+    userspace_killer.RULE,
+    victim_not_culprit.RULE,
+)

@@ -1,0 +1,138 @@
+"""A managed runtime (JVM, Node, .NET) grew to the limit: its heap setting and the limit do not fit."""
+
+from __future__ import annotations
+
+from oomlens.diagnose.figures import Figures
+from oomlens.diagnose.outcomes import found, ruled_out, undecided
+from oomlens.diagnose.rule import Rule
+from oomlens.diagnose.shortage import no_shortage
+from oomlens.i18n import message
+from oomlens.model.finding import Evidence, Incident, Outcome
+from oomlens.model.report import Kind, Report, Scope
+
+# Names of main threads. Go programs have names of their own; nothing in a report tells them.
+RUNTIMES = {
+    "java": "jvm",
+    "jsvc": "jvm",
+    "node": "node",
+    "nodejs": "node",
+    "MainThread": "node",
+    "next-server": "node",
+    "dotnet": "dotnet",
+    "beam.smp": "erlang",
+}
+_LARGE = 0.4
+_SMALL_HEAP_BYTES = (
+    250 << 20
+)  # below this a JVM takes half of the limit, above a quarter (reference: HotSpot ergonomics)
+
+
+def check(incident: Incident, figures: Figures) -> Outcome:
+    report = incident.report
+    if report.kind is Kind.APPLICATION:
+        return _application(incident)
+    if (why := no_shortage(figures)) is not None:
+        return ruled_out(why)
+    holders = [holder for holder in figures.holders if runtime_of(holder.comm) is not None]
+    victim = next((one for one in report.victims if one.comm is not None and runtime_of(one.comm) is not None), None)
+    if not holders and victim is None:
+        if figures.holders or report.victims:
+            seen = figures.holders[0].comm if figures.holders else report.victims[0].comm
+            return ruled_out(
+                Evidence("largest process", seen, None, "no known managed runtime among the large processes")
+            )
+        return undecided("tasks", "victims")
+    held, comm, pid = (holders[0].held_bytes, holders[0].comm, holders[0].pid) if holders else (None, "", None)
+    if (
+        victim is not None
+        and victim.comm is not None
+        and (held is None or (victim.anon_rss_bytes or 0) > held or not figures.part(held))
+    ):
+        held, comm, pid = victim.anon_rss_bytes, victim.comm, victim.pid
+    if held is None:
+        return undecided("victims.anon_rss_bytes")
+    line = victim.line if victim is not None else report.lines.get("tasks")
+    share = figures.part(held)
+    evidence = Evidence(
+        f"held by {comm}[{pid}]",
+        held,
+        "bytes",
+        None if share is None else f"held / {figures.pool} = {share:.2f} >= {_LARGE}",
+        line,
+    )
+    if share is not None and share < _LARGE:
+        return ruled_out(evidence._replace(comparison=f"held / {figures.pool} = {share:.2f} < {_LARGE}"))
+    memcg = report.scope is Scope.MEMCG
+    limit = figures.pool_bytes
+    kind = runtime_of(comm)
+    default = None if limit is None else limit // 2 if limit < _SMALL_HEAP_BYTES else limit // 4
+    remedy = {"jvm": "set-jvm-heap", "node": "set-node-heap"}.get(kind or "", "cap-process-memory")
+    certain = share is not None
+    return found(
+        evidence,
+        confidence=0.85 if certain else 0.6,
+        weight=(0.9 if memcg else min((share or 0) + 0.2, 0.95)) if certain else 0.6,
+        remedies=(remedy, "raise-pod-limit" if memcg and _in_pod(report) else "find-leak"),
+        explanation=_JVM if kind == "jvm" and default is not None else _EXPLANATION,
+        process=comm,
+        held_bytes=held,
+        limit_bytes=limit,
+        default_heap_bytes=default,
+        pid=pid,
+    )
+
+
+def runtime_of(comm: str) -> str | None:
+    """The managed runtime that a process name tells."""
+    return RUNTIMES.get(comm)
+
+
+def _in_pod(report: Report) -> bool:
+    names = report.oom_memcg_names
+    return names is not None and names.pod_uid is not None
+
+
+def _application(incident: Incident) -> Outcome:
+    report = incident.report
+    if report.killer not in ("jvm", "node", "dotnet", "go", "php"):
+        return ruled_out(Evidence("killer", report.killer))
+    kind = report.details.get("kind")
+    remedy = {"jvm": "set-jvm-heap", "node": "set-node-heap", "go": "set-go-memlimit"}.get(
+        report.killer, "cap-process-memory"
+    )
+    return found(
+        Evidence("message", report.message, None, "the runtime's own error", report.origin.first_line),
+        confidence=0.9,
+        weight=1.0,
+        remedies=(remedy, "find-leak"),
+        explanation=_OWN,
+        runtime=report.killer,
+        kind=kind or report.message,
+    )
+
+
+_EXPLANATION = message(
+    "{process} held {held_bytes}. A managed runtime grows to its heap setting whatever else is there, and"
+    " needs memory beside the heap:"
+    " set the heap so that heap and the rest fit, before raising any limit."
+)
+_JVM = message(
+    "The JVM {process} held {held_bytes} of {limit_bytes}. Without heap flags its heap would end at about"
+    " {default_heap_bytes};"
+    " what is above comes from -Xmx or MaxRAMPercentage, or from outside the heap (metaspace, threads, direct"
+    " buffers, native code)."
+    " A process killed by the kernel has not reached its own heap limit: that would have been an OutOfMemoryError."
+)
+_OWN = message(
+    "The {runtime} runtime itself ran out of memory ({kind}): its own limit was reached, and the kernel killed nobody."
+)
+
+RULE = Rule(
+    id="heap-exceeds-limit",
+    code="OOM105",
+    rank=10,
+    check=check,
+    title=message("The heap of a managed runtime does not fit"),
+    explanation=_EXPLANATION,
+    related=("cgroup-limit-reached", "anon-growth", "oversized-process"),
+)
