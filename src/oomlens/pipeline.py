@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -104,6 +104,19 @@ def _worth(report: Report) -> tuple[bool, int, int, int, int]:
         -len(report.gaps),
         report.origin.last_line - report.origin.first_line,
     )
+
+
+def latest(reports: Sequence[Report]) -> Report | None:
+    """The incident that people mean: the last kill by time (by place where no time is known), notices and errors of programs last."""
+    if not reports:
+        return None
+    kills = [report for report in reports if report.kind in (Kind.KERNEL, Kind.USERSPACE)] or list(reports)
+    order = {id(report): number for number, report in enumerate(kills)}
+    return max(kills, key=lambda report: (report.time is not None, _moment(report), order[id(report)]))
+
+
+def _moment(report: Report) -> float:
+    return datetime.fromisoformat(report.time).timestamp() if report.time is not None else 0.0
 
 
 def light(report: Report) -> Report:

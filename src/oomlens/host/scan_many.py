@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oomlens.host.read.expand import packed_source
 from oomlens.host.read.source import Source, UnreadableError
-from oomlens.host.scan import Progress, scan
+from oomlens.host.scan import Decode, Progress, scan
 from oomlens.model.report import Report
 
 if TYPE_CHECKING:
@@ -34,13 +34,17 @@ def scan_many(
     *,
     progress: Callable[[Source], Progress],
     workers: int | None = None,
+    decode: Decode | None = None,
 ) -> Iterator[Report]:
     """All reports of all sources, in the order of the sources.
 
+    decode: instead of `decode_window`; everything is then read in this process.
     told: called once a source, when it has been read. progress: gives the progress callback for a source.
     A source that breaks ends early; what was found in it before is given, and the next one goes on.
     """
     count = workers if workers is not None else len(os.sched_getaffinity(0))
+    if decode is not None:
+        count = 1
     pool: ProcessPoolExecutor | None = None
     waiting: deque[Source | Future[tuple[list[Report], Told]]] = deque()
     try:
@@ -51,14 +55,14 @@ def scan_many(
                     pool = _pool(count)
                 waiting.append(pool.submit(_scan_packed, source.packed_file, source.name, source.reference_time))
                 if len(waiting) > 2 * count:
-                    yield from _given(waiting.popleft(), told, progress)
+                    yield from _given(waiting.popleft(), told, progress, decode)
                 continue
             # Others have to be read before the next is asked for: members of an archive share a stream.
             while waiting:
-                yield from _given(waiting.popleft(), told, progress)
-            yield from _given(source, told, progress)
+                yield from _given(waiting.popleft(), told, progress, decode)
+            yield from _given(source, told, progress, decode)
         while waiting:
-            yield from _given(waiting.popleft(), told, progress)
+            yield from _given(waiting.popleft(), told, progress, decode)
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
@@ -75,6 +79,7 @@ def _given(
     work: Source | Future[tuple[list[Report], Told]],
     told: Callable[[Told], None],
     progress: Callable[[Source], Progress],
+    decode: Decode | None,
 ) -> Iterator[Report]:
     if not isinstance(work, Source):
         reports, end = work.result()
@@ -83,7 +88,10 @@ def _given(
         return
     error = None
     try:
-        yield from scan(work, progress=progress(work))
+        if decode is None:
+            yield from scan(work, progress=progress(work))
+        else:
+            yield from scan(work, progress=progress(work), decode=decode, workers=1)
     except UnreadableError as broken:
         error = broken.reference, broken.message, broken.hint
     told(Told(work.name, error))
