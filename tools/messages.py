@@ -23,7 +23,11 @@ def collected() -> Catalog:
     """All texts of the code: `tr("…")`, and `message("…")` and `note("…")` in data."""
     catalog = Catalog(project="oomlens", charset="utf-8")
     found = sorted(
-        extract_from_dir(str(PACKAGE), [("**.py", "python")], keywords={"tr": None, "_tr": None, "message": None, "note": None}),
+        extract_from_dir(
+            str(PACKAGE),
+            [("**.py", "python"), ("**.j2", "jinja2")],
+            keywords={"tr": None, "_tr": None, "message": None, "note": None},
+        ),
         key=lambda entry: (entry[0], entry[1]),
     )
     for path, _line, message, _comments, _context in found:

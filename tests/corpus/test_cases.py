@@ -62,7 +62,7 @@ def test_a_real_log_decodes_to_its_truth(case: Case) -> None:
     reports = incidents(case.log)
     found = observed(reports)
     for name, expected in case.headers.items():
-        if name != "SOURCE":
+        if name not in ("SOURCE", "FINDING", "NOT"):
             assert list(map(plain, found.get(name, []))) == list(map(plain, expected)), name
     if reports:
         assert [name for name in ("INVOKER", "VICTIM", "MEMCG") if name in found and name not in case.headers] == []
@@ -81,7 +81,7 @@ def test_every_accepted_decode_has_its_case() -> None:
 
 
 def test_the_corpus_stays_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 3 << 20
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 4 << 20
 
 
 def test_a_malformed_case_is_named_with_its_line(tmp_path: Path) -> None:

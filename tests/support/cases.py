@@ -15,6 +15,8 @@ Headers are written by hand from reading the log, never generated; unknown is `-
     MEMCG       path limit_bytes usage_bytes; `unlimited` for a limit that is none
     SWAP        total_bytes free_bytes, one line for each report that shows them
     RAM-PAGES   one line for each report that shows them
+    FINDING     a rule that must be among the first three found causes of the first report
+    NOT         a rule that must not be found for it
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[1] / "corpus" / "cases"
 HEADERS = (
     "SOURCE", "REPORTS", "OUTCOME", "SCOPE", "CONSTRAINT", "COMPLETE", "TASKS", "REPEATS", "KERNEL", "INVOKER",
-    "VICTIM", "SIZES", "MEMCG", "SWAP", "RAM-PAGES",
+    "VICTIM", "SIZES", "MEMCG", "SWAP", "RAM-PAGES", "FINDING", "NOT",
 )  # fmt: skip
 
 

@@ -141,7 +141,9 @@ def _told(diagnosis: Diagnosis, verdict: Verdict, tr: Translate) -> Iterator[str
 
 def _bar(parts: Sequence[tuple[str, int]]) -> list[Json]:
     """Parts of a whole beside each other, largest first; tiny ones together."""
-    total = sum(amount for _, amount in parts) or 1
+    total = sum(amount for _, amount in parts)
+    if not total:
+        return []
     ordered = sorted((part for part in parts if part[1] > 0), key=lambda part: -part[1])
     large = [part for part in ordered if part[1] >= total * 0.01][: _COLOURS - 1]
     rest = total - sum(amount for _, amount in large)

@@ -74,6 +74,11 @@ class Context:
         """The cgroup's folder below the mount point of cgroup v2."""
         return shlex.quote(f"/sys/fs/cgroup{self.cgroup}") if self.cgroup else "/sys/fs/cgroup/<CGROUP>"
 
+    @property
+    def path_v1(self) -> str:
+        """The cgroup's folder of the memory controller of cgroup v1."""
+        return shlex.quote(f"/sys/fs/cgroup/memory{self.cgroup}") if self.cgroup else "/sys/fs/cgroup/memory/<CGROUP>"
+
 
 def suffixed(size: int | None, unknown: str = "<SIZE>") -> str:
     """A size as systemd, Docker and swap tools take it: `2G`, `640M`."""

@@ -12,7 +12,7 @@ def _raise_cgroup_limit(c: Context) -> tuple[str, ...]:
         f"cat {c.path}/memory.max {c.path}/memory.peak {c.path}/memory.events",
         f"echo {suffixed(c.limit_bytes)} | sudo tee {c.path}/memory.max",
         note("cgroup v1"),
-        f"echo {suffixed(c.limit_bytes)} | sudo tee /sys/fs/cgroup/memory{c.cgroup or '/<CGROUP>'}/memory.limit_in_bytes",
+        f"echo {suffixed(c.limit_bytes)} | sudo tee {c.path_v1}/memory.limit_in_bytes",
     )
 
 

@@ -38,7 +38,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         figures.holder_evidence(hog),
         adj,
         confidence=0.9,
-        weight=0.4,
+        weight=0.4 if report.victims else 0.6,  # nobody else was left: its protection is why
         remedies=("lower-protection", "protect-process", "find-leak"),
         process=hog.comm,
         pid=hog.pid,
