@@ -27,6 +27,7 @@ imports: ## every import points down, the core is pure
 
 score: ## how much of the shared corpora's truth is right (needs ../shared): make score [CORPUS="FOLDER…"] [ARGS=-v]
 	$(BIN)/python tools/score.py $(ARGS) $(CORPUS)
+	$(BIN)/python tools/score_causes.py $(ARGS) $(CORPUS)
 
 accept: ## rewrite the full decodes beside the cases (never their headers); review them like code
 	$(BIN)/python tools/accept.py
@@ -34,7 +35,10 @@ accept: ## rewrite the full decodes beside the cases (never their headers); revi
 bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of log in the temporary folder)
 	$(BIN)/python bench/run.py
 
+manual: ## the static manual in both languages: build/manual
+	$(BIN)/python tools/manual_site.py
+
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score accept bench messages
+.PHONY: help test quick live lint types imports score accept bench manual messages

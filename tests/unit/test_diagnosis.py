@@ -12,7 +12,7 @@ import pytest
 
 import oomlens.diagnose.rules
 from oomlens.diagnose.advice import BY_ID, REMEDIES, advise
-from oomlens.diagnose.advice.context import Context, quantity, suffixed
+from oomlens.diagnose.advice.context import NOTHING_KNOWN, quantity, suffixed
 from oomlens.diagnose.choice import choice_of
 from oomlens.diagnose.engine import diagnose
 from oomlens.diagnose.figures import figures_of
@@ -32,7 +32,6 @@ from oomlens.render.sentences import duration, sentence, shown_value
 from support.cases import all_cases
 from support.decode import decode, incidents
 
-NOTHING = Context(*[None] * 15)
 LOGS = {case.name: case.log for case in all_cases()}
 
 
@@ -285,7 +284,7 @@ def test_every_remedy_that_a_rule_names_exists() -> None:
 
 @pytest.mark.parametrize("remedy", REMEDIES, ids=lambda remedy: remedy.id)
 def test_commands_are_shell_even_where_nothing_is_known(remedy: object) -> None:
-    advice = advise(BY_ID[remedy.id], NOTHING)  # type: ignore[attr-defined]
+    advice = advise(BY_ID[remedy.id], NOTHING_KNOWN)  # type: ignore[attr-defined]
     assert advice.commands
     script = "\n".join(re.sub(r"<[A-Z-]+>", "placeholder", line) for line in advice.commands)
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
@@ -295,7 +294,7 @@ def test_commands_are_shell_even_where_nothing_is_known(remedy: object) -> None:
 def test_a_hostile_name_does_not_leave_its_word() -> None:
     evil = "a; rm -rf /"
     context = replace(
-        NOTHING, comm=evil, cgroup="/x/$(reboot)", names=replace(names_of("/a.service"), unit="u; reboot")
+        NOTHING_KNOWN, comm=evil, cgroup="/x/$(reboot)", names=replace(names_of("/a.service"), unit="u; reboot")
     )
     for remedy in REMEDIES:
         for command in remedy.commands(context):

@@ -80,6 +80,9 @@ class Context:
         return shlex.quote(f"/sys/fs/cgroup/memory{self.cgroup}") if self.cgroup else "/sys/fs/cgroup/memory/<CGROUP>"
 
 
+NOTHING_KNOWN = Context(*[None] * 15)
+
+
 def suffixed(size: int | None, unknown: str = "<SIZE>") -> str:
     """A size as systemd, Docker and swap tools take it: `2G`, `640M`."""
     if size is None:
