@@ -10,12 +10,16 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import scan, terminal
+from oomlens.cli import predict, scan, status, terminal
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
 # One line a verb; each module has NAME, describe, epilog, add_arguments, run.
-VERBS: tuple[ModuleType, ...] = (scan,)
+VERBS: tuple[ModuleType, ...] = (
+    predict,
+    scan,
+    status,
+)
 
 
 def build_parser(tr: Translate) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -245,11 +245,3 @@ def cgroup_of(hierarchy: Hierarchy | None) -> Callable[[bytes], str | None]:
         return known[content]
 
     return look_up
-
-
-def ancestors(path: str) -> Iterator[str]:
-    """The path itself and everything above it, "/" last."""
-    while path not in ("", "/"):
-        yield path
-        path = path.rsplit("/", 1)[0]
-    yield "/"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ def read_processes(
         root = os.open(proc, _OPEN_FOLDER)
     except OSError as error:
         return (), (Gap("processes", reason(error)),)
-    refused = 0
+    refused: list[str] = []
     found: list[Process] = []
     try:
         for pid in pids:
@@ -41,13 +42,14 @@ def read_processes(
             try:
                 found.append(_read_process(root, pid, cgroup_of, ticks_per_second))
             except OSError as error:
-                refused += error.errno not in _GONE
+                if error.errno not in _GONE:
+                    refused.append(reason(error))
             except (ValueError, IndexError):
-                refused += 1  # a /proc that is not Linux's
+                refused.append("not-understood")
     finally:
         os.close(root)
-    gaps = (Gap(f"processes: {refused} of {len(pids)}", "permission-denied"),) if refused else ()
-    return tuple(found), gaps
+    counts = Counter(refused)
+    return tuple(found), tuple(Gap(f"processes: {counts[why]} of {len(pids)}", why) for why in sorted(counts))
 
 
 def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: int) -> Process:
