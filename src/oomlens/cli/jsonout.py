@@ -72,6 +72,11 @@ def write_value(value: Any) -> None:
     _write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def write_compact(value: Any) -> None:
+    """Any JSON value on one line."""
+    _write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+
+
 def _write(data: bytes) -> None:
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:

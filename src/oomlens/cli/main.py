@@ -10,12 +10,18 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import diagnose, manual, scan, terminal
+from oomlens.cli import diagnose, manual, predict, scan, status, terminal
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
 # One line a verb; each module has NAME, describe, epilog, add_arguments, run.
-VERBS: tuple[ModuleType, ...] = (diagnose, manual, scan)
+VERBS: tuple[ModuleType, ...] = (
+    scan,
+    diagnose,
+    manual,
+    status,
+    predict,
+)
 
 
 def build_parser(tr: Translate) -> argparse.ArgumentParser:

@@ -1,0 +1,140 @@
+"""`oomlens status`: memory now."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from oomlens.cli import snapshots
+from oomlens.cli.terminal import ExitCode, say
+from oomlens.i18n import Translate
+
+if TYPE_CHECKING:
+    from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
+
+NAME = "status"
+
+
+def describe(tr: Translate) -> str:
+    return tr("show memory now: totals, pressure, cgroups against their limits, the largest processes, risky settings")
+
+
+def epilog(tr: Translate) -> str:
+    return tr("""examples:
+  oomlens status                                 what free, ps and /proc/meminfo say, and the limits
+  oomlens status --pid 1234                      all about one process
+  oomlens status --unit nginx.service            a unit and its processes
+  oomlens status --container 0f2b3fcdd257        a container by its id or name
+  oomlens status --format json | jq .host        everything as numbers""")
+
+
+def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--pid", type=int, metavar="PID", help=tr("only this process"))
+    what.add_argument("--unit", metavar="PATTERN", help=tr("only this systemd unit or slice"))
+    what.add_argument("--container", metavar="ID", help=tr("only this container: id, its beginning, name, or pod uid"))
+    parser.add_argument(
+        "-n", "--count", type=snapshots.at_least_one, default=10, metavar="N", help=tr("rows of each table (default: 10)")
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("text", "json", "jsonl"), default="text", help=tr("how to print (default: text)")
+    )
+    snapshots.add_root(parser, tr)
+
+
+def run(args: argparse.Namespace, tr: Translate) -> int:
+    """Carries the verb out; returns the exit code."""
+    text = args.format == "text"
+    one = frozenset() if args.pid is None else frozenset([args.pid])
+    whole = snapshots.read(args.root, command_lines=_how_many(args, text), pss=one, slabs=not text)
+    if not whole.host.meminfo and not whole.processes:
+        say(f"error: {tr('{root} has no readable /proc; mount it, or try another --root').format(root=args.root)}")
+        return ExitCode.FAILED
+    from oomlens.predict.risks import risks_of
+
+    shown = _chosen(whole, args)
+    if shown is None:
+        say(f"error: {_not_found(args, tr)}")
+        return ExitCode.FAILED
+    if not text:
+        _print_json(shown, [{"kind": risk.kind, **risk.values} for risk in risks_of(whole)], args.format)
+        return ExitCode.DONE
+    from oomlens.render import status
+
+    wanted = status.Wanted(_users(shown, args), risks_of(whole), args.count, args.count)
+    if args.pid is not None:
+        (process,) = shown.processes
+        sys.stdout.write(status.render_process(process, shown, tr, wanted))
+    elif args.unit or args.container:
+        sys.stdout.write(status.render_some(shown, tr, wanted))
+    else:
+        sys.stdout.write(status.render(shown, tr, wanted))
+    return ExitCode.DONE
+
+
+def _how_many(args: argparse.Namespace, text: bool) -> int | None:
+    return args.count if text and args.pid is None and not args.unit and not args.container else None
+
+
+def _chosen(snapshot: Snapshot, args: argparse.Namespace) -> Snapshot | None:
+    """The part that was asked for; None where there is no such thing."""
+    if args.pid is not None:
+        processes = tuple(process for process in snapshot.processes if process.pid == args.pid)
+        above = {process.cgroup for process in processes}
+        cgroups = tuple(usage for usage in snapshot.cgroups if usage.path in above)
+        return replace(snapshot, processes=processes, cgroups=cgroups) if processes else None
+    if not args.unit and not args.container:
+        return snapshot
+    cgroups = tuple(usage for usage in snapshot.cgroups if _matches(usage, args))
+    paths = {usage.path for usage in cgroups}
+    members = tuple(process for process in snapshot.processes if _inside(process, paths))
+    return replace(snapshot, cgroups=cgroups, processes=members) if cgroups else None
+
+
+def _inside(process: Process, paths: set[str]) -> bool:
+    return process.cgroup is not None and any(
+        process.cgroup == path or process.cgroup.startswith(path.rstrip("/") + "/") for path in paths
+    )
+
+
+def _matches(usage: CgroupUsage, args: argparse.Namespace) -> bool:
+    names = usage.names
+    if args.unit:
+        unit = names.unit or names.slice
+        return unit is not None and (fnmatchcase(unit, args.unit) or unit == f"{args.unit}.service")
+    wanted: str = args.container
+    return wanted in (names.container_name, names.pod_uid) or (names.container_id or "").startswith(wanted)
+
+
+def _not_found(args: argparse.Namespace, tr: Translate) -> str:
+    if args.pid is not None:
+        return tr("there is no process {pid}; oomlens status lists the largest").format(pid=args.pid)
+    if args.unit:
+        return tr("no cgroup belongs to the unit {unit}; try: systemd-cgls").format(unit=args.unit)
+    return tr("no cgroup belongs to the container {id}; try: docker ps --no-trunc, crictl ps").format(id=args.container)
+
+
+def _users(snapshot: Snapshot, args: argparse.Namespace) -> dict[int, str]:
+    """Names by uid; of another root they would be another machine's."""
+    import pwd
+
+    found: dict[int, str] = {}
+    if str(args.root) != "/":
+        return found
+    for uid in {process.uid for process in snapshot.processes if process.uid is not None}:
+        try:
+            found[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            continue
+    return found
+
+
+def _print_json(snapshot: Snapshot, risks: list[dict[str, Any]], form: str) -> None:
+    from oomlens.cli import jsonout
+    from oomlens.model.snapshot_codec import snapshot_to_dict
+
+    document = {**snapshot_to_dict(snapshot), "risks": risks}
+    (jsonout.write_value if form == "json" else jsonout.write_compact)(document)

@@ -1,0 +1,163 @@
+"""Every scope of a snapshot: the machine, and each cgroup with a limit of its own.
+
+Source: mm/oom_kill.c (out_of_memory, oom_kill_process), mm/memcontrol.c (mem_cgroup_get_max, mem_cgroup_get_oom_group).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from oomlens.kernel.badness import Epoch
+from oomlens.model.prediction import Fate, ScopePrediction
+from oomlens.model.report import Gap, Scope
+from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot
+from oomlens.predict.distance import Distance, of_cgroup, of_machine, swappiness_of
+from oomlens.predict.ranking import Kernel, Ranking, kernel_of, rank
+from oomlens.predict.warnings import Situation, warnings_of
+
+_DELETED = " (deleted)"
+
+
+def predict(snapshot: Snapshot) -> tuple[ScopePrediction, ...]:
+    """Whom the kernel would kill next: the machine first, then cgroups with a limit, the one nearest to it first."""
+    kernel = kernel_of(snapshot.host)
+    usages = {usage.path: usage for usage in snapshot.cgroups}
+    created = sorted(snapshot.processes, key=lambda process: (process.started_uptime_seconds, process.pid))
+    members: dict[str, list[Process]] = {usage.path: [] for usage in snapshot.cgroups if usage.max_bytes is not None}
+    for process in created:
+        for path in ancestors(process.cgroup):
+            if path in members:
+                members[path].append(process)
+    scopes = [_cgroup(usages[path], snapshot, kernel, usages, processes) for path, processes in members.items()]
+    scopes.sort(key=lambda each: (each.distance_bytes is None, each.distance_bytes or 0))
+    return (_machine(snapshot, kernel, usages, created), *scopes)
+
+
+def ancestors(path: str | None) -> Iterator[str]:
+    """A cgroup's path and everything above it, "/" last; nothing where it is unknown or outside of what is seen."""
+    if path is None or path.startswith("/.."):
+        return
+    path = path.removesuffix(_DELETED)
+    while path not in ("", "/"):
+        yield path
+        path = path.rpartition("/")[0]
+    yield "/"
+
+
+def _machine(
+    snapshot: Snapshot, kernel: Kernel, usages: Mapping[str, CgroupUsage], processes: Sequence[Process]
+) -> ScopePrediction:
+    host = snapshot.host
+    ram, swap = host.meminfo.get("mem_total_bytes"), host.meminfo.get("swap_total_bytes")
+    available = host.meminfo.get("mem_available_bytes")
+    total = None if ram is None or swap is None else ram + swap
+    ranking = rank(processes, total, kernel)
+    gaps = () if host.initial_pid_namespace is not False else (Gap("candidates", "other-namespaces-not-seen"),)
+    fate = _fate(host, None, ranking)
+    return _prediction(
+        snapshot, usages, None, ranking, fate, of_machine(host), kernel,
+        limit=ram, used=None if ram is None or available is None else ram - available, total=total, gaps=gaps,
+    )  # fmt: skip
+
+
+def _cgroup(
+    usage: CgroupUsage,
+    snapshot: Snapshot,
+    kernel: Kernel,
+    usages: Mapping[str, CgroupUsage],
+    processes: Sequence[Process],
+) -> ScopePrediction:
+    total = total_of_cgroup(usage, snapshot.host)
+    ranking = rank(processes, total, kernel)
+    fate = _fate(snapshot.host, usage, ranking)
+    return _prediction(
+        snapshot, usages, usage, ranking, fate, of_cgroup(usage, snapshot.host), kernel,
+        limit=usage.max_bytes, used=usage.current_bytes, total=total, gaps=(),
+    )  # fmt: skip
+
+
+def total_of_cgroup(usage: CgroupUsage, host: HostMemory) -> int | None:
+    """The limit and the swap that goes with it, as `mem_cgroup_get_max` adds them."""
+    if usage.max_bytes is None:
+        return None
+    swap = host.meminfo.get("swap_total_bytes")
+    if swap == 0 or swappiness_of(usage, host) == 0:
+        return usage.max_bytes
+    allowed = usage.swap_max_bytes
+    if usage.version == 1 and usage.memsw_max_bytes is not None:
+        allowed = max(0, usage.memsw_max_bytes - usage.max_bytes)
+    return None if swap is None else usage.max_bytes + (swap if allowed is None else min(swap, allowed))
+
+
+def _fate(host: HostMemory, usage: CgroupUsage | None, ranking: Ranking) -> Fate:
+    panic = host.setting("panic_on_oom")
+    if panic == 2 or (panic == 1 and usage is None):
+        return Fate.PANIC
+    if usage is not None and usage.oom_kill_disabled:
+        return Fate.WAIT
+    if usage is None and host.setting("oom_kill_allocating_task"):
+        return Fate.INVOKER
+    return Fate.KILL if ranking.suspects else Fate.NOBODY
+
+
+def _group(victim: Process | None, top: str | None, usages: Mapping[str, CgroupUsage]) -> str | None:
+    """The highest cgroup with memory.oom.group between the victim and the scope's; the root has none."""
+    found: str | None = None
+    for path in ancestors(victim.cgroup if victim is not None else None):
+        usage = usages.get(path)
+        if usage is not None and usage.version == 2 and usage.oom_group and path != "/":
+            found = path
+        if path == top:
+            break
+    return found
+
+
+def _prediction(
+    snapshot: Snapshot,
+    usages: Mapping[str, CgroupUsage],
+    usage: CgroupUsage | None,
+    ranking: Ranking,
+    fate: Fate,
+    distance: Distance,
+    kernel: Kernel,
+    *,
+    limit: int | None,
+    used: int | None,
+    total: int | None,
+    gaps: tuple[Gap, ...],
+) -> ScopePrediction:
+    path = usage.path if usage is not None else None
+    by_pid = {process.pid: process for process in snapshot.processes}
+    victim = by_pid[ranking.suspects[0].pid] if ranking.suspects and fate is Fate.KILL else None
+    group = _group(victim, path, usages)
+    never = {spared.pid for spared in ranking.spared}
+    members = [
+        each
+        for each in snapshot.processes
+        if group is not None and each.pid not in never and group in ancestors(each.cgroup)
+    ]
+    situation = Situation(snapshot, usage, ranking, fate, victim, group, len(members), kernel.epoch < Epoch.F)
+    unknown = sum(suspect.points_bytes is None for suspect in ranking.suspects)
+    if unknown:
+        gaps = (*gaps, Gap(f"candidates: {unknown} of {len(ranking.suspects)}", "sizes-unreadable"))
+    if snapshot.host.kernel_release is None:
+        gaps = (*gaps, Gap("kernel_release", "taken-as-5.9-or-later"))
+    return ScopePrediction(
+        scope=Scope.GLOBAL if usage is None else Scope.MEMCG,
+        path=path,
+        names=usage.names if usage is not None else None,
+        limit_bytes=limit,
+        usage_bytes=used,
+        total_bytes=total,
+        distance_bytes=distance.bytes,
+        distance_parts=distance.parts,
+        fate=fate,
+        candidates=ranking.suspects,
+        spared=ranking.spared,
+        margin_bytes=ranking.margin_bytes,
+        certain=ranking.certain,
+        group=group,
+        group_processes=len(members) if group is not None else None,
+        warnings=tuple(warnings_of(situation)),
+        gaps=(*gaps, *distance.gaps),
+    )

@@ -1,0 +1,93 @@
+"""What a person wants to know about the next kill before it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from oomlens.kernel.badness import UNKILLABLE
+from oomlens.model.prediction import Fate, Warn
+from oomlens.model.report import CgroupNames
+from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
+from oomlens.predict.critical import role_of, service_of
+from oomlens.predict.ranking import Ranking, own_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One scope when it is full. usage: its cgroup, None for the machine. older: a kernel before 5.9."""
+
+    snapshot: Snapshot
+    usage: CgroupUsage | None
+    ranking: Ranking
+    fate: Fate
+    victim: Process | None
+    group: str | None
+    group_processes: int
+    older: bool
+
+
+def warnings_of(situation: Situation) -> Iterator[Warn]:
+    """All that apply, the gravest first."""
+    if situation.fate is not Fate.KILL:
+        yield Warn(f"fate-{situation.fate.value}", {"scope": _scope(situation)})
+    if situation.usage is None and situation.snapshot.host.setting("overcommit_memory") == 2:
+        yield Warn("strict-overcommit", {})
+    victim = situation.victim
+    if victim is None:
+        return
+    yield from _critical(victim, situation)
+    if situation.group is not None:
+        yield Warn("group", {"path": situation.group, "processes": situation.group_processes})
+    yield from _innocent(victim, situation)
+    if situation.ranking.certain is False:
+        second = situation.ranking.suspects[1]
+        yield Warn("close", {"pid": second.pid, "comm": second.comm, "bytes": situation.ranking.margin_bytes})
+    if situation.older:
+        yield Warn("older-kernel", {"release": situation.snapshot.host.kernel_release})
+
+
+def _scope(situation: Situation) -> str:
+    return situation.usage.path if situation.usage is not None else "machine"
+
+
+def _names(path: str | None, snapshot: Snapshot) -> CgroupNames | None:
+    return next((usage.names for usage in snapshot.cgroups if usage.path == path), None)
+
+
+def _critical(victim: Process, situation: Situation) -> Iterator[Warn]:
+    role = role_of(victim)
+    if role is not None:
+        yield Warn("critical", {"pid": victim.pid, "comm": victim.comm, "role": role})
+    service = service_of(_names(victim.cgroup, situation.snapshot))
+    if service is not None:
+        yield Warn("service", {"pid": victim.pid, "comm": victim.comm, "unit": service})
+
+
+def _innocent(victim: Process, situation: Situation) -> Iterator[Warn]:
+    """A larger process is protected by its oom_score_adj, so a smaller one has to go."""
+    own = own_bytes(victim)
+    pids = {suspect.pid for suspect in situation.ranking.suspects}
+    pids |= {spared.pid for spared in situation.ranking.spared if spared.why != "init"}
+    protected = [
+        (size, process)
+        for process in situation.snapshot.processes
+        if process.pid in pids and (process.oom_score_adj or 0) < 0 and (size := own_bytes(process)) is not None
+    ]
+    if not protected or own is None:
+        return
+    size, largest = max(protected, key=lambda each: each[0])
+    if size > own and (largest.oom_score_adj or 0) < (victim.oom_score_adj or 0):
+        yield Warn(
+            "innocent",
+            {
+                "pid": victim.pid,
+                "comm": victim.comm,
+                "bytes": own,
+                "protected_pid": largest.pid,
+                "protected_comm": largest.comm,
+                "protected_bytes": size,
+                "oom_score_adj": largest.oom_score_adj,
+                "never": int(largest.oom_score_adj == UNKILLABLE),
+            },
+        )

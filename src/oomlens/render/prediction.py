@@ -1,0 +1,148 @@
+"""Predictions as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from oomlens.i18n import Translate
+from oomlens.model.prediction import Fate, ScopePrediction, Suspect, Warn
+from oomlens.model.report import Gap, Scope
+from oomlens.render.columns import aligned
+from oomlens.render.facts import short_name
+from oomlens.render.gaps import gap_lines
+from oomlens.render.sanitize import visible
+from oomlens.render.sizes import size
+
+
+def roles(tr: Translate) -> dict[str, str]:
+    """What a process is for the machine, by the role of `oomlens.predict.critical`."""
+    return {
+        "container-init": tr("the first process of a container, which ends with it"),
+        "container-runtime": tr("a container runtime"),
+        "control-plane": tr("a part of the cluster's control plane"),
+        "database": tr("a database"),
+        "desktop": tr("the desktop itself"),
+        "hypervisor": tr("a virtual machine or its manager"),
+        "message-bus": tr("the message bus"),
+        "network": tr("the network's manager"),
+        "remote-access": tr("remote access to this machine"),
+        "service-manager": tr("a part of the service manager"),
+        "storage": tr("a storage service"),
+    }
+
+
+def texts(tr: Translate) -> dict[str, str]:
+    """What a warning says, by its kind."""
+    return {
+        "close": tr("{comm}[{pid}] is only {bytes} behind: too close to be certain"),
+        "critical": tr("the next victim {comm}[{pid}] is {role}"),
+        "fate-invoker": tr("vm.oom_kill_allocating_task is set: whoever asks for memory at that moment is killed"),
+        "fate-nobody": tr("no process may be killed here"),
+        "fate-panic": tr("vm.panic_on_oom is set: the kernel panics instead of killing"),
+        "fate-wait": tr("oom_kill_disable is set: processes stand still instead of being killed"),
+        "group": tr("memory.oom.group: all {processes} processes of {path} are killed together"),
+        "innocent": tr(
+            "{comm}[{pid}] ({bytes}) would die for {protected_comm}[{protected_pid}], which holds {protected_bytes} "
+            "and is protected by oom_score_adj {oom_score_adj}"
+        ),
+        "older-kernel": tr("kernel {release} may kill a child of the chosen process instead"),
+        "service": tr("{comm}[{pid}] belongs to {unit}; by default systemd then stops the whole service"),
+        "strict-overcommit": tr("vm.overcommit_memory is 2: programs are refused memory before anything is killed"),
+    }
+
+
+def warn_text(warn: Warn, templates: dict[str, str], tr: Translate) -> str:
+    """The sentence of a warning, with its sizes and names made readable."""
+    shown: dict[str, str] = {}
+    for key, value in warn.values.items():
+        if key == "role":
+            shown[key] = roles(tr).get(str(value), str(value))
+        elif isinstance(value, int):
+            shown[key] = size(value) if key.endswith("bytes") else str(value)
+        else:
+            shown[key] = visible(value) if value is not None else "?"
+    template = templates.get(warn.kind)
+    return template.format(**shown) if template is not None else warn.kind
+
+
+def render(predictions: Sequence[ScopePrediction], tr: Translate, *, count: int, gaps: Sequence[Gap] = ()) -> str:
+    """All scopes: the next victim of each, the `count` candidates that follow, what to know, and how far off it is."""
+    blocks = ["\n".join(_scope(prediction, tr, count)) for prediction in predictions]
+    told = list(gap_lines(gaps, tr))
+    return "\n\n".join(blocks + (["\n".join(told)] if told else [])) + "\n"
+
+
+def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[str]:
+    yield f"{_title(prediction, tr)}: {distance(prediction, tr)}"
+    yield "  " + tr("{used} of {limit} used").format(
+        used=size(prediction.usage_bytes), limit=size(prediction.limit_bytes)
+    ) + _parts(prediction, tr)  # fmt: skip
+    if prediction.fate is Fate.KILL:
+        first = prediction.candidates[0]
+        yield "  " + tr("next victim: {name}").format(name=f"{visible(first.comm)}[{first.pid}]")
+    for warn in prediction.warnings:
+        yield "  ! " + warn_text(warn, texts(tr), tr)
+    if prediction.candidates:
+        yield from aligned(
+            [_headings(tr), *(_row(each) for each in prediction.candidates[:count])], right=range(1, 9), indent="    "
+        )
+    left = len(prediction.candidates) - count
+    if left > 0:
+        yield "    " + tr("and {count} more").format(count=left)
+    for spared in prediction.spared:
+        if spared.why == "oom-score-adj-minimum":
+            yield "    " + tr("never: {name} ({bytes}), oom_score_adj is -1000").format(
+                name=f"{visible(spared.comm)}[{spared.pid}]", bytes=size(spared.own_bytes)
+            )
+    yield from gap_lines(prediction.gaps, tr, indent="  ")
+
+
+def _title(prediction: ScopePrediction, tr: Translate) -> str:
+    if prediction.scope is Scope.GLOBAL:
+        return tr("the machine")
+    path = visible(prediction.path or "?")
+    name = short_name(prediction.names) if prediction.names is not None else path
+    return f"{name} ({path})" if name not in (path, path.lstrip("/")) else path
+
+
+def distance(prediction: ScopePrediction, tr: Translate) -> str:
+    """How far off it is, in words."""
+    left = prediction.distance_bytes
+    if left is None:
+        return tr("how far off is not known")
+    if left < 0:
+        return tr("it happens: {bytes} too much").format(bytes=size(-left))
+    return tr("{bytes} until it happens").format(bytes=size(left))
+
+
+def _parts(prediction: ScopePrediction, tr: Translate) -> str:
+    names = {
+        "available": tr("available"),
+        "file_cache": tr("page cache"),
+        "room": tr("below the limit"),
+        "slab_reclaimable": tr("reclaimable slab"),
+        "swap_free": tr("free swap"),
+        "zram_cost": tr("RAM that zram takes"),
+    }
+    shown = ", ".join(f"{names.get(part.name, part.name)} {size(part.bytes)}" for part in prediction.distance_parts)
+    return f"; {shown}" if shown else ""
+
+
+def _headings(tr: Translate) -> tuple[str, ...]:
+    return (
+        tr("NAME"), "PID", tr("COUNTS AS"), "RSS", tr("SWAP"), tr("TABLES"), "ADJ", tr("SCORE"), tr("BEHIND"),
+    )  # fmt: skip
+
+
+def _row(each: Suspect) -> tuple[str, ...]:
+    return (
+        visible(each.comm),
+        str(each.pid),
+        size(each.points_bytes),
+        size(each.rss_bytes),
+        size(each.swap_bytes),
+        size(each.pgtables_bytes),
+        "?" if each.oom_score_adj is None else str(each.oom_score_adj),
+        "?" if each.score is None else str(each.score),
+        size(each.behind_bytes) if each.behind_bytes else "-" if each.behind_bytes == 0 else "?",
+    )
