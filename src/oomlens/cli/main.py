@@ -29,7 +29,10 @@ def build_parser(tr: Translate) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oomlens",
         description=tr("Find, decode and explain every Linux out-of-memory kill."),
-        epilog=tr("example:\n  oomlens scan            every OOM kill that this machine's logs still hold"),
+        epilog=tr("""examples:
+  oomlens                 the short answer for this machine
+  oomlens scan            every OOM kill that this machine's logs still hold
+  oomlens diagnose        why the latest one happened, and what to do"""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"oomlens {__version__}")
@@ -72,14 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     tr = terminal.translate(_language_option(arguments))
     parser = build_parser(tr)
     args = parser.parse_args(arguments)
-    if args.verb is None:
-        parser.print_help()
-        return ExitCode.DONE
     if args.verb == "completion":
         return _completion(parser, args.shell)
-    run: Callable[[argparse.Namespace, Translate], int] = next(
-        module.run for module in VERBS if args.verb == module.NAME
-    )
+    run = _verb(args.verb)
     try:
         code = run(args, tr)
         sys.stdout.flush()
@@ -93,6 +91,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"error: {tr('there is not enough memory to go on')}")
         return ExitCode.FAILED
     return code
+
+
+def _verb(name: str | None) -> Callable[[argparse.Namespace, Translate], int]:
+    if name is None:
+        from oomlens.cli import overview
+
+        return overview.run
+    run: Callable[[argparse.Namespace, Translate], int] = next(module.run for module in VERBS if name == module.NAME)
+    return run
 
 
 def _completion(parser: argparse.ArgumentParser, shell: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oomlens.diagnose.figures import Figures, eligible_zones, reserved_bytes, usable_free_bytes
+from oomlens.i18n import message
 from oomlens.model.finding import Evidence
 from oomlens.model.report import Kind, Outcome, Report, Scope, Trigger
 
@@ -17,13 +18,19 @@ def no_shortage(figures: Figures) -> Evidence | None:
     report = figures.report
     if report.kind is Kind.APPLICATION:
         return Evidence(
-            "kind", report.kind.value, None, "a program's own limit; nobody was killed", report.origin.first_line
+            "kind",
+            report.kind.value,
+            None,
+            message("a program's own limit; nobody was killed"),
+            report.origin.first_line,
         )
     if report.trigger is Trigger.SYSRQ:
-        return Evidence("trigger", "sysrq", None, "order == -1: asked for by hand", report.lines.get("invoker"))
+        return Evidence(
+            "trigger", "sysrq", None, message("order == -1: asked for by hand"), report.lines.get("invoker")
+        )
     if report.scope in (Scope.CPUSET, Scope.MEMPOLICY):
         where = report.lines.get("constraint") or report.lines.get("cpuset")
-        return Evidence("constraint", report.constraint, None, "only some memory nodes were allowed", where)
+        return Evidence("constraint", report.constraint, None, message("only some memory nodes were allowed"), where)
     if report.scope is Scope.MEMCG:
         return None
     return ample_free(figures)

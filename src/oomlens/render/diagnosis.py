@@ -50,12 +50,19 @@ def render(
 
 
 def short(diagnosis: Diagnosis, tr: Translate, columns: int = _WIDTH) -> list[str]:
-    """The diagnosis in about five lines."""
+    """The diagnosis in about five lines: the two first causes, a sentence each."""
     lines = list(_headline(diagnosis, tr))[:1]
     for finding in found(diagnosis.findings)[:2]:
         lines.append(f"  {tr(RULE_BY_ID[finding.rule].title)} ({finding.code})")
-        lines += _wrapped(explanation(finding, tr), columns, "    ")[:2]
+        lines += _wrapped(_first_sentence(explanation(finding, tr)), columns, "    ")
     return lines
+
+
+def _first_sentence(text: str) -> str:
+    for mark in ("。", ". "):
+        if mark in text:
+            return text[: text.index(mark) + 1]
+    return text
 
 
 def found(findings: Sequence[Finding]) -> list[Finding]:

@@ -42,13 +42,13 @@ def duration(seconds: float) -> str:
 
 
 def evidence_line(evidence: Evidence, tr: Translate, escape: Escape = visible) -> str:
-    """`shmem_bytes 27 GiB: shmem_bytes / limit = 0.85 >= 0.25 (line 31)`; names and numbers are not translated."""
+    """`shmem_bytes 27 GiB: shmem_bytes / limit = 0.85 >= 0.25 (line 31)`; names and numbers are not translated, words are."""
     value = size(evidence.value) if evidence.unit == "bytes" and isinstance(evidence.value, int) else evidence.value
     told = escape(evidence.name)
     if value is not None:
         told += f" {escape(str(value))}"
     if evidence.comparison:
-        told += f": {escape(evidence.comparison)}"
+        told += f": {escape(tr(evidence.comparison))}"
     if evidence.line is not None:
         told += " " + tr("(line {line})").format(line=evidence.line)
     return told

@@ -58,7 +58,9 @@ def _by_victim(incident: Incident, figures: Figures) -> Outcome:
     if limit is None and anon < _LARGE_ALONE_BYTES:
         return undecided("memory", "tasks")
     return found(
-        Evidence("victim anon_rss_bytes", anon, "bytes", "the kernel kills the largest; this is what it held", line),
+        Evidence(
+            "victim anon_rss_bytes", anon, "bytes", message("the kernel kills the largest; this is what it held"), line
+        ),
         confidence=0.6,
         weight=0.5,
         remedies=("find-leak", "watch-memory", "restart-periodically"),

@@ -21,11 +21,13 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         return undecided("constraint", "oom_memcg")
     if report.scope is not Scope.MEMCG:
         line = report.lines.get("constraint")
-        return ruled_out(Evidence("constraint", report.constraint, None, f"scope is {report.scope.value}", line))
+        return ruled_out(Evidence("constraint", report.constraint, None, f"scope == {report.scope.value}", line))
     if report.kind is Kind.USERSPACE:
-        return ruled_out(Evidence("killer", report.killer, None, "no limit was reached; a guard acted first"))
+        return ruled_out(Evidence("killer", report.killer, None, message("no limit was reached; a guard acted first")))
     if report.memcg is not None and "memory" in report.memcg.unlimited and not figures.has("memcg.memsw_limit_bytes"):
-        told = Evidence("memcg.limit_bytes", None, "bytes", "the cgroup has no limit", report.lines.get("memcg.usage"))
+        told = Evidence(
+            "memcg.limit_bytes", None, "bytes", message("the cgroup has no limit"), report.lines.get("memcg.usage")
+        )
         return ruled_out(told)
     names = report.oom_memcg_names
     path = report.oom_memcg or report.task_memcg
@@ -34,7 +36,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
             "oom_memcg",
             path,
             None,
-            "constraint is MEMCG",
+            message("constraint is MEMCG"),
             report.lines.get("oom_memcg") or report.lines.get("constraint"),
         )
     ]
@@ -66,7 +68,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                 "task_memcg",
                 report.task_memcg,
                 None,
-                "below the cgroup whose limit was reached",
+                message("below the cgroup whose limit was reached"),
                 report.lines.get("oom_memcg"),
             )
         )

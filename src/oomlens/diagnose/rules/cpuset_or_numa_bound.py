@@ -35,7 +35,7 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
         )
     if report.scope is Scope.UNKNOWN:
         return undecided("constraint")
-    return ruled_out(Evidence("constraint", report.constraint, None, f"scope is {report.scope.value}", line))
+    return ruled_out(Evidence("constraint", report.constraint, None, f"scope == {report.scope.value}", line))
 
 
 _CPUSET = message(

@@ -39,7 +39,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         if figures.holders or report.victims:
             seen = figures.holders[0].comm if figures.holders else report.victims[0].comm
             return ruled_out(
-                Evidence("largest process", seen, None, "no known managed runtime among the large processes")
+                Evidence("largest process", seen, None, message("no known managed runtime among the large processes"))
             )
         return undecided("tasks", "victims")
     held, comm, pid = (holders[0].held_bytes, holders[0].comm, holders[0].pid) if holders else (None, "", None)
@@ -101,7 +101,7 @@ def _application(incident: Incident) -> Outcome:
         report.killer, "cap-process-memory"
     )
     return found(
-        Evidence("message", report.message, None, "the runtime's own error", report.origin.first_line),
+        Evidence("message", report.message, None, message("the runtime's own error"), report.origin.first_line),
         confidence=0.9,
         weight=1.0,
         remedies=(remedy, "find-leak"),

@@ -16,7 +16,9 @@ _LARGE = 0.1
 def check(incident: Incident, figures: Figures) -> Outcome:
     report = incident.report
     if report.scope is Scope.MEMCG:
-        return ruled_out(Evidence("constraint", report.constraint, None, "a cgroup limit does not count hugetlb pages"))
+        return ruled_out(
+            Evidence("constraint", report.constraint, None, message("a cgroup limit does not count hugetlb pages"))
+        )
     if (why := no_shortage(figures)) is not None:
         return ruled_out(why)
     share = figures.share("hugetlb_bytes")
@@ -28,7 +30,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     idle = figures.part(free) or 0.0
     return found(
         figures.share_evidence("hugetlb_bytes", ">=", _LARGE),
-        figures.evidence("hugetlb_free_bytes", "free pages of the pools"),
+        figures.evidence("hugetlb_free_bytes", message("free pages of the pools")),
         confidence=0.9,
         weight=min(share + (0.3 if idle > _LARGE / 2 else 0.1), 0.95),
         remedies=("release-hugepages",),

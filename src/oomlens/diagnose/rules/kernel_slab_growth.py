@@ -49,7 +49,11 @@ def _found(figures: Figures, size: int, share: float | None, biggest: Slab | Non
         line = figures.report.lines.get("memory.unreclaimable_slab")
         evidence.append(
             Evidence(
-                f"slab {biggest.name} total_bytes", biggest.total_bytes, "bytes", "the largest cache of the list", line
+                f"slab {biggest.name} total_bytes",
+                biggest.total_bytes,
+                "bytes",
+                message("the largest cache of the list"),
+                line,
             )
         )
     return found(

@@ -22,7 +22,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         or report.trigger is Trigger.SYSRQ
         or report.kind is not Kind.KERNEL
     ):
-        return ruled_out(Evidence("scope", report.scope.value, None, "not the machine's zones"))
+        return ruled_out(Evidence("scope", report.scope.value, None, message("not the machine's zones")))
     memory = report.memory
     if memory is None or not memory.zones:
         return undecided("memory.zones")
@@ -64,7 +64,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
             f"zone {zone.name} free_bytes",
             zone.counters["free_bytes"],
             "bytes",
-            f"free {zone.counters['free_bytes']} near min {zone.counters['min_bytes']}",
+            f"free {zone.counters['free_bytes']} <= {_NEAR_MIN} * min {zone.counters['min_bytes']} + reserve",
             line,
         ),
         confidence=0.9,
@@ -100,7 +100,7 @@ def _alone(figures: Figures, zones: Sequence[Zone]) -> Outcome:
             "zone Normal free_bytes",
             normal.counters["free_bytes"],
             "bytes",
-            f"free below min {normal.counters['min_bytes']}; Normal of {managed} bytes: a 32-bit kernel",
+            f"free <= min {normal.counters['min_bytes']}; managed {managed} <= 900 MiB",
             line,
         ),
         confidence=0.6,

@@ -19,7 +19,7 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
                 "order",
                 report.invoker.order if report.invoker is not None else None,
                 "count",
-                "order == -1: sysrq-f",
+                message("order == -1: sysrq-f"),
                 line,
             ),
             confidence=0.99,
@@ -32,7 +32,9 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
         if report.trigger is Trigger.PAGEFAULT:
             return ruled_out(Evidence("trigger", "pagefault"))
         return undecided("invoker.order")
-    return ruled_out(Evidence("order", report.invoker.order, "count", "order >= 0: a request for memory", line))
+    return ruled_out(
+        Evidence("order", report.invoker.order, "count", message("order >= 0: a request for memory"), line)
+    )
 
 
 RULE = Rule(

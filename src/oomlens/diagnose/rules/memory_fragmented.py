@@ -23,7 +23,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                 "constraint",
                 report.constraint,
                 None,
-                "a cgroup limit counts pages, not blocks",
+                message("a cgroup limit counts pages, not blocks"),
                 report.lines.get("constraint"),
             )
         )
@@ -33,8 +33,8 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         return undecided("invoker.order")
     line = report.lines.get("invoker")
     if order <= 0:
-        return ruled_out(Evidence("order", order, "count", "order == 0: a single page was asked for", line))
-    asked = Evidence("order", order, "count", f"order {order}: {1 << order} pages in a row", line)
+        return ruled_out(Evidence("order", order, "count", message("order == 0: a single page was asked for"), line))
+    asked = Evidence("order", order, "count", f"2^{order} = {1 << order} pages", line)
     zones = [zone for zone in eligible_zones(report) if zone.counters.get("min_bytes")]
     ample = (
         [
@@ -57,7 +57,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                     f"zone {zone.name} free_bytes",
                     free,
                     "bytes",
-                    f"free {free} > {_AMPLE} * min {least}, but no free block of order >= {order}",
+                    f"free {free} > {_AMPLE} * min {least}; blocks of order >= {order}: 0",
                     where,
                 ),
                 confidence=0.95 if zone.buddy is not None else 0.7,
@@ -77,7 +77,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                 "free_bytes",
                 free,
                 "bytes",
-                "every zone for the request is near its min watermark: single pages were short too",
+                message("every zone for the request is near its min watermark: single pages were short too"),
             ),
         )
     if anon is not None and anon > _SMALL_ANON:

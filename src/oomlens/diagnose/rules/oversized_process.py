@@ -55,7 +55,7 @@ def _by_victim(incident: Incident, figures: Figures) -> Outcome:
     if share is None and held < _LARGE_ALONE_BYTES:
         return undecided("tasks", "memory")
     evidence = Evidence(
-        "victim anon_rss_bytes", held, "bytes", "large on its own; the log does not show the rest", victim.line
+        "victim anon_rss_bytes", held, "bytes", message("large on its own; the log does not show the rest"), victim.line
     )
     if share is not None:
         evidence = evidence._replace(

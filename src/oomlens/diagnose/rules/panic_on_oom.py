@@ -21,14 +21,14 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     short = ample_free(figures) is None
     if report.panic is not None and "deadlocked" in report.panic:
         return found(
-            Evidence("panic", report.panic, None, "no killable process was left", line),
+            Evidence("panic", report.panic, None, message("no killable process was left"), line),
             confidence=0.95,
             weight=0.5,
             remedies=("lower-protection", "find-leak"),
             explanation=_NOBODY,
         )
     return found(
-        Evidence("panic", report.panic, None, "vm.panic_on_oom is set", line),
+        Evidence("panic", report.panic, None, message("vm.panic_on_oom is set"), line),
         confidence=0.95,
         weight=0.5 if short else 1.0,
         remedies=("disable-panic-on-oom",),

@@ -22,7 +22,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     victim = next((holder for holder in figures.holders if holder.pid in killed), None)
     hog = next((holder for holder in figures.holders if holder.pid not in killed), None)
     if hog is None or hog.oom_score_adj is None:
-        return ruled_out(Evidence("tasks", len(figures.holders), "count", "no larger process was left alive"))
+        return ruled_out(Evidence("tasks", len(figures.holders), "count", message("no larger process was left alive")))
     adj = Evidence(
         f"oom_score_adj of {hog.comm}[{hog.pid}]",
         hog.oom_score_adj,

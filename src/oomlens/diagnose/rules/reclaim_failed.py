@@ -20,7 +20,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         or report.trigger is Trigger.SYSRQ
         or report.scope in (Scope.CPUSET, Scope.MEMPOLICY)
     ):
-        return ruled_out(Evidence("scope", report.scope.value, None, "free memory elsewhere says nothing"))
+        return ruled_out(Evidence("scope", report.scope.value, None, message("free memory elsewhere says nothing")))
     if report.scope is Scope.MEMCG:
         return _cgroup(figures)
     free = ample_free(figures)

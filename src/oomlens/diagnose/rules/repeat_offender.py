@@ -14,10 +14,12 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
     report = incident.report
     earlier = [other for other in incident.others if other is not report and same_subject(other, report)]
     if not incident.others:
-        return ruled_out(Evidence("incidents", 1, "count", "the only one in what was read"))
+        return ruled_out(Evidence("incidents", 1, "count", message("the only one in what was read")))
     if not earlier:
         return ruled_out(
-            Evidence("incidents", len(incident.others), "count", "none of them about the same program or cgroup")
+            Evidence(
+                "incidents", len(incident.others), "count", message("none of them about the same program or cgroup")
+            )
         )
     series = series_of((*earlier, report))
     first, last = (
@@ -25,10 +27,8 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
         series.held_bytes[-1] if series.held_bytes else None,
     )
     return found(
-        Evidence(
-            "incidents", series.count, "count", f"{series.count} kills of the same subject", report.lines.get("victims")
-        ),
-        Evidence("interval_seconds", series.interval_seconds, "seconds", "median time between them"),
+        Evidence("incidents", series.count, "count", None, report.lines.get("victims")),
+        Evidence("interval_seconds", series.interval_seconds, "seconds", message("median time between them")),
         confidence=0.9,
         weight=0.25,
         remedies=("find-leak", "watch-memory", "restart-periodically"),

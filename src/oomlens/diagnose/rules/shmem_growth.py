@@ -44,7 +44,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                 "trace",
                 "shmem_",
                 None,
-                "the page that could not be had was for shared memory",
+                message("the page that could not be had was for shared memory"),
                 report.lines.get("trace"),
             ),
             confidence=0.5,

@@ -39,7 +39,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
                 "anon_bytes + shmem_bytes",
                 swappable,
                 "bytes",
-                f"{share:.2f} of RAM < 0.2: swap could not have taken much",
+                f"{share:.2f} of RAM < 0.2",
             )
         )
     weight = 0.3 if ran_out_of_ram(report) else 0.05

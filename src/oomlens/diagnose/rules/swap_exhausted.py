@@ -23,7 +23,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     if total is None or (total > 0 and used is None):
         return undecided("memory.swap_total_bytes", "memory.swap_free_bytes")
     if total == 0:
-        return ruled_out(figures.evidence("swap_total_bytes", "swap_total_bytes == 0: there is none"))
+        return ruled_out(figures.evidence("swap_total_bytes", message("swap_total_bytes == 0: there is none")))
     assert used is not None
     part = used / total
     evidence = figures.evidence(
@@ -53,7 +53,7 @@ def _cgroup(figures: Figures) -> Outcome:
     if limit is None or used is None:
         return undecided("memcg.swap_limit_bytes")
     if limit == 0:
-        return ruled_out(figures.evidence(name, "the cgroup may use no swap"))
+        return ruled_out(figures.evidence(name, message("the cgroup may use no swap")))
     part = used / limit
     evidence = figures.evidence(
         name, f"used {used} / limit {limit} = {part:.2f} {'>=' if part >= _FULL else '<'} {_FULL}"

@@ -86,7 +86,7 @@ def _without_crowd(incident: Incident, figures: Figures) -> Outcome:
     if len(victims) >= _MANY:
         comm, count = Counter(victim.comm for victim in victims).most_common(1)[0]
         return found(
-            Evidence("victims", len(victims), "count", f"{count} of them are {comm}; killed together", victims[0].line),
+            Evidence("victims", len(victims), "count", f"{comm} x {count}", victims[0].line),
             confidence=0.7,
             weight=0.6,
             remedies=("fewer-workers", "limit-tasks"),
@@ -102,7 +102,7 @@ def _without_crowd(incident: Incident, figures: Figures) -> Outcome:
                     "victims",
                     count,
                     "count",
-                    f"{count} processes of the name {comm} were killed one after the other",
+                    f"{comm} x {count}",
                     victims[0].line if victims else None,
                 ),
                 confidence=0.5,
@@ -118,7 +118,7 @@ def _without_crowd(incident: Incident, figures: Figures) -> Outcome:
             "tasks",
             len(figures.holders),
             "count",
-            f"no {_MANY} processes of one name",
+            f"largest group < {_MANY}",
             incident.report.lines.get("tasks"),
         )
     )

@@ -25,7 +25,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     if (why := no_shortage(figures)) is not None:
         return ruled_out(why)
     if report.scope is Scope.MEMCG:
-        return ruled_out(Evidence("scope", "memcg", None, "a cgroup is charged for what it uses"))
+        return ruled_out(Evidence("scope", "memcg", None, message("a cgroup is charged for what it uses")))
     reserved = _reserved(figures)
     if reserved is not None:
         return reserved
@@ -90,7 +90,7 @@ def _by_victim(incident: Incident, figures: Figures) -> Outcome:
             "victim anon_rss_bytes",
             held,
             "bytes",
-            f"{held} <= {_TINY_VICTIM_BYTES}: the largest process that could be killed",
+            f"{held} <= {_TINY_VICTIM_BYTES}",
             victims[0].line,
         ),
         confidence=0.5,

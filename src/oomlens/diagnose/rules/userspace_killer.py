@@ -24,7 +24,7 @@ def check(incident: Incident, _figures: Figures) -> Outcome:
             why=report.message,
         )
     if report.kind is Kind.NOTICE:
-        return ruled_out(Evidence("kind", "notice", None, "a notice of the kernel's kill"))
+        return ruled_out(Evidence("kind", "notice", None, message("a notice of the kernel's kill")))
     return ruled_out(Evidence("killer", report.killer))
 
 

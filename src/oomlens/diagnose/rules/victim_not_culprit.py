@@ -69,7 +69,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         )
     if share is None and not figures.holders:
         return undecided("tasks", "memory")
-    return ruled_out(own._replace(comparison="no other process held clearly more"))
+    return ruled_out(own._replace(comparison=message("no other process held clearly more")))
 
 
 _CROWD = message(
