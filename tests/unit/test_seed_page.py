@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from oomlens.decode import decode_window
+from oomlens.diagnose.advice import REMEDIES
+from oomlens.diagnose.figures import figures_of
+from oomlens.diagnose.page import context_of, diagnosis_of
+from oomlens.diagnose.rules import RULES
+from oomlens.model.finding import Incident, Verdict
 from oomlens.model.report import Outcome, Report, Scope
 
 LINES = """\
@@ -52,3 +57,47 @@ def test_the_same_kill_has_the_same_id_with_and_without_its_neighbours() -> None
     (whole,) = decode(LINES)
     (alone,) = decode(LINES.splitlines(keepends=True)[1])
     assert whole.id == alone.id
+
+
+def test_its_causes_are_rules_and_its_remedies_have_commands_with_this_incidents_values() -> None:
+    (report,) = decode(LINES)
+    diagnosis = diagnosis_of(Incident(report))
+    found = [finding.rule for finding in diagnosis.findings if finding.outcome.verdict is Verdict.FOUND]
+    assert found[0] == "heap-exceeds-limit"
+    assert "anon-growth" in found
+    causes = {"anon-growth", "swap-absent", "cgroup-limit-reached", "heap-exceeds-limit", "too-many-tasks"}
+    assert causes <= {rule.id for rule in RULES}
+    context = context_of(diagnosis.incident, figures_of(report), ())
+    lines = [line for remedy in REMEDIES for line in remedy.commands(context)]
+    for command in (
+        "dmesg",
+        "journalctl -k",
+        "/var/log/syslog",
+        "/var/log/messages",
+        "free -h",
+        "ps aux --sort=-%mem | head -11",
+        "top -o %MEM",
+        "cat /proc/meminfo",
+        "/proc/12345/status",
+        "swapon --show",
+        "fallocate -l",
+        "chmod 600 /swapfile",
+        "mkswap /swapfile",
+        "swapon /swapfile",
+        "/swapfile none swap sw 0 0",
+        "sysctl vm.swappiness=10",
+        "/etc/sysctl.d/99-custom.conf",
+        "cat /proc/12345/oom_score ",
+        "sudo tee /proc/12345/oom_score_adj",
+        "OOMScoreAdjust=",
+        "systemctl edit --stdin myapp.service",
+        "docker stats",
+        "docker run -m",
+        "--memory-swap",
+        "requests:",
+        "limits:",
+        "java -Xms",
+        "-XX:MaxMetaspaceSize=256m",
+        "-XX:+UseContainerSupport -XX:MaxRAMPercentage=75.0",
+    ):
+        assert any(command in line for line in lines), command

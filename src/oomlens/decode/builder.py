@@ -12,6 +12,8 @@ from oomlens.model.report import Gap, HugePages, Invoker, Slab, Victim
 
 # PAGE_COUNTER_MAX and RES_COUNTER_MAX print as 2^53-4 kB and more: no limit (reference 4).
 UNLIMITED_BYTES = (2**53 - 4096) * 1024
+# PAGE_COUNTER_MAX of a 32-bit kernel: LONG_MAX pages of 4 KiB.
+_UNLIMITED_32_BYTES = (2**31 - 1) * 4096
 # A record of memory.stat lines is cut at the printk record limit: 976 to 1024 bytes (kernel/printk/printk.c).
 _RECORD_LIMIT = range(960, 1025)
 # Printed behind Mem-Info: they tell nothing of where the rest of the memory is.
@@ -245,7 +247,7 @@ class Builder:
         prefix = _USAGE_NAMES[what]
         self.mark(f"memcg.{prefix}usage", record)
         limit = fact.number("limit_bytes")
-        if limit is not None and limit >= UNLIMITED_BYTES:
+        if limit is not None and (limit >= UNLIMITED_BYTES or limit == _UNLIMITED_32_BYTES):
             self.unlimited.add(prefix.rstrip("_") or "memory")
             limit = None
         self.usage[f"{prefix}usage_bytes"] = fact.number("usage_bytes")

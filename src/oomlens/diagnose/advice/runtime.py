@@ -16,7 +16,7 @@ def _set_jvm_heap(c: Context) -> tuple[str, ...]:
         note("fixed sizes"),
         f"java -Xms{start} -Xmx{heap} -XX:MaxMetaspaceSize=256m -XX:+ExitOnOutOfMemoryError -XX:+HeapDumpOnOutOfMemoryError -jar <APP>.jar",
         note("or a part of the container's limit"),
-        "java -XX:MaxRAMPercentage=75.0 -XX:MinRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError -jar <APP>.jar",
+        "java -XX:+UseContainerSupport -XX:MaxRAMPercentage=75.0 -XX:MinRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryError -jar <APP>.jar",
         note("without touching the command line"),
         f"export JAVA_TOOL_OPTIONS='-Xmx{heap} -XX:MaxMetaspaceSize=256m -XX:+ExitOnOutOfMemoryError'",
     )
