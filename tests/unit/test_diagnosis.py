@@ -20,7 +20,7 @@ from oomlens.diagnose.outcomes import found, ruled_out
 from oomlens.diagnose.page import diagnosis_of
 from oomlens.diagnose.rule import Rule
 from oomlens.diagnose.rules import RULES
-from oomlens.diagnose.series import all_series, subject_of
+from oomlens.diagnose.series import all_series, clusters, subject_of
 from oomlens.diagnose.sizing import GIB, MIB, jvm_heap, node_heap, raised_limit, swap_size
 from oomlens.i18n import english, translator
 from oomlens.kernel.cgroup_names import names_of
@@ -364,3 +364,25 @@ def test_figures_say_nothing_of_what_is_not_there() -> None:
     assert figures.pool_bytes is None
     assert report.kind is Kind.KERNEL
     assert isinstance(report, Report)
+
+
+def test_kills_close_together_are_one_cluster() -> None:
+    first = decode(memcg("app"))[0]
+    times = ("10:00:00", "10:00:40", "10:02:00", "10:30:00", "10:31:00")
+    reports = [replace(first, id=str(number), time=f"2026-11-24T{time}+00:00") for number, time in enumerate(times)]
+    (cluster,) = clusters(reports)
+    assert (cluster.count, cluster.seconds, cluster.ids) == (3, 120.0, ("0", "1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("Metaspace", "classes"),
+        ("Cannot reserve direct buffer memory", "direct buffers"),
+        ("unable to create native thread", "thread"),
+        ("Java heap space", "its own limit"),
+    ],
+)
+def test_the_full_part_of_a_runtime_is_named(kind: str, words: str) -> None:
+    finding = findings_of(f"Nov 24 10:00:00 h app[7]: java.lang.OutOfMemoryError: {kind}\n")["heap-exceeds-limit"]
+    assert words in page.explanation(finding, english)

@@ -12,7 +12,7 @@ from oomlens.diagnose.choice import choice_of
 from oomlens.diagnose.engine import diagnose
 from oomlens.diagnose.figures import Figures, figures_of
 from oomlens.diagnose.rules import RULES
-from oomlens.diagnose.series import Series
+from oomlens.diagnose.series import Series, clusters
 from oomlens.diagnose.sizing import cap_for, counterfactuals, raised_limit, swap_size
 from oomlens.model.diagnosis_codec import diagnosis_to_dict
 from oomlens.model.finding import Counterfactual, Diagnosis, Incident
@@ -62,4 +62,8 @@ def context_of(incident: Incident, figures: Figures, what_if: tuple[Counterfactu
 def diagnosis_json(diagnosis: Diagnosis, series: Sequence[Series]) -> dict[str, Any]:
     """The JSON document of `diagnose --format json`."""
     texts = {rule.id: (rule.title, rule.explanation) for rule in RULES}
-    return {**diagnosis_to_dict(diagnosis, texts), "series": [asdict(one) for one in series]}
+    return {
+        **diagnosis_to_dict(diagnosis, texts),
+        "series": [asdict(one) for one in series],
+        "clusters": [one._asdict() for one in clusters(diagnosis.incident.others)],
+    }

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from oomlens.model.report import CgroupNames, Report
+
+_CLUSTER_SECONDS = 120.0
+_CLUSTER_COUNT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,41 @@ def all_series(reports: Iterable[Report]) -> tuple[Series, ...]:
         grouped.setdefault((report.host, subject_of(report)), []).append(report)
     made = [series_of(group) for group in grouped.values()]
     return tuple(sorted(made, key=lambda series: (-series.count, series.subject)))
+
+
+class Cluster(NamedTuple):
+    """Several incidents on one host, close together: one shortage that took several victims."""
+
+    host: str | None
+    count: int
+    first_time: str
+    last_time: str
+    seconds: float
+    ids: tuple[str, ...]
+
+
+def clusters(reports: Iterable[Report]) -> tuple[Cluster, ...]:
+    """Groups of at least three incidents of one host, no more than two minutes between neighbours, oldest first."""
+    by_host: dict[str | None, list[tuple[datetime, Report]]] = {}
+    for report in reports:
+        if report.time is not None:
+            by_host.setdefault(report.host, []).append((datetime.fromisoformat(report.time), report))
+    found = []
+    for host, timed in by_host.items():
+        timed.sort(key=lambda entry: entry[0])
+        group: list[tuple[datetime, Report]] = []
+        for moment, report in timed:
+            if group and (moment - group[-1][0]).total_seconds() > _CLUSTER_SECONDS:
+                found += _cluster(host, group)
+                group = []
+            group.append((moment, report))
+        found += _cluster(host, group)
+    return tuple(sorted(found, key=lambda cluster: cluster.first_time))
+
+
+def _cluster(host: str | None, group: Sequence[tuple[datetime, Report]]) -> list[Cluster]:
+    if len(group) < _CLUSTER_COUNT:
+        return []
+    first, last = group[0][0], group[-1][0]
+    ids = tuple(report.id for _, report in group)
+    return [Cluster(host, len(group), first.isoformat(), last.isoformat(), (last - first).total_seconds(), ids)]

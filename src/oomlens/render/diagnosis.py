@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from oomlens.diagnose.rules import RULES
-from oomlens.diagnose.series import Series
+from oomlens.diagnose.series import Series, clusters
 from oomlens.i18n import Translate, message
 from oomlens.model.finding import Advice, Candidate, Choice, Diagnosis, Finding, Verdict
 from oomlens.render import facts, table
@@ -115,7 +116,7 @@ def _strong(text: str, bold: bool) -> str:
 
 def _sections(
     diagnosis: Diagnosis, series: Sequence[Series], tr: Translate, columns: int
-) -> Iterator[tuple[str, Iterator[str]]]:
+) -> Iterator[tuple[str, Iterable[str]]]:
     yield "", _headline(diagnosis, tr)
     yield tr("Why"), _why(diagnosis, tr, columns)
     yield tr("Why this victim"), _victim(diagnosis, tr, columns)
@@ -123,7 +124,7 @@ def _sections(
     yield tr("What to do"), _advice(diagnosis.advice, tr, columns)
     yield tr("Ruled out"), _ruled_out(diagnosis, tr)
     yield tr("Undecided"), _undecided(diagnosis, tr)
-    yield tr("All incidents in what was read"), series_lines(series, tr)
+    yield tr("All incidents in what was read"), chain(series_lines(series, tr), cluster_lines(diagnosis, tr))
     yield tr("More"), _more(diagnosis, tr)
 
 
@@ -235,6 +236,14 @@ def series_lines(series: Sequence[Series], tr: Translate) -> Iterator[str]:
         grown = f"{size(one.held_bytes[0])} → {size(one.held_bytes[-1])}" if len(one.held_bytes) > 1 else ""
         cells = (f"{one.count:5} x", visible(one.subject), visible(one.host or ""), span, every, grown)
         yield "  " + "  ".join(cell for cell in cells if cell)
+
+
+def cluster_lines(diagnosis: Diagnosis, tr: Translate) -> Iterator[str]:
+    """Shortages that took several victims."""
+    for one in clusters(diagnosis.incident.others)[:10]:
+        where = f"{visible(one.host)}: " if one.host else ""
+        told = tr("{count} incidents within {duration}, from {time}: one shortage, several victims")
+        yield "  " + where + told.format(count=one.count, duration=duration(one.seconds), time=one.first_time)
 
 
 def _more(diagnosis: Diagnosis, tr: Translate) -> Iterator[str]:

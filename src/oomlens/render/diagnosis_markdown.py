@@ -8,7 +8,16 @@ from oomlens.diagnose.series import Series
 from oomlens.i18n import Translate
 from oomlens.model.finding import Diagnosis, Verdict
 from oomlens.render import facts, table
-from oomlens.render.diagnosis import RULE_BY_ID, SAFETY, choice_notes, found, how_chosen, series_lines, shown_command
+from oomlens.render.diagnosis import (
+    RULE_BY_ID,
+    SAFETY,
+    choice_notes,
+    cluster_lines,
+    found,
+    how_chosen,
+    series_lines,
+    shown_command,
+)
 from oomlens.render.sanitize import markdown, visible
 from oomlens.render.sentences import evidence_line, sentence
 from oomlens.render.sizes import size
@@ -62,7 +71,7 @@ def _lines(diagnosis: Diagnosis, series: Sequence[Series], tr: Translate) -> Ite
     if missing:
         yield from ("", f"## {tr('Undecided')}", "")
         yield from (f"- {finding.rule}: {markdown(', '.join(finding.outcome.missing))}" for finding in missing)
-    together = list(series_lines(series, tr))
+    together = [*series_lines(series, tr), *cluster_lines(diagnosis, tr)]
     if together:
         yield from ("", f"## {tr('All incidents in what was read')}", "")
         yield from (f"- {markdown(line.strip())}" for line in together)

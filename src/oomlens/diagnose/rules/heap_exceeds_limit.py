@@ -105,10 +105,15 @@ def _application(incident: Incident) -> Outcome:
         confidence=0.9,
         weight=1.0,
         remedies=(remedy, "find-leak"),
-        explanation=_OWN,
+        explanation=_own_text(kind or report.message or ""),
         runtime=report.killer,
         kind=kind or report.message,
     )
+
+
+def _own_text(kind: str) -> str:
+    """What part of the runtime was full, by the words of its error."""
+    return next((text for words, text in _KINDS if words in kind.lower()), _OWN)
 
 
 _EXPLANATION = message(
@@ -125,6 +130,41 @@ _JVM = message(
 )
 _OWN = message(
     "The {runtime} runtime itself ran out of memory ({kind}): its own limit was reached, and the kernel killed nobody."
+)
+
+_KINDS = (
+    (
+        "metaspace",
+        message(
+            "The {runtime} ran out of space for classes ({kind}), not of heap: a class loader leak, or -XX:MaxMetaspaceSize is too"
+            " small. The kernel killed nobody."
+        ),
+    ),
+    (
+        "class space",
+        message("The {runtime} ran out of compressed class space ({kind}), not of heap. The kernel killed nobody."),
+    ),
+    (
+        "direct buffer",
+        message(
+            "The {runtime} ran out of direct buffers ({kind}): memory outside the heap, limited by -XX:MaxDirectMemorySize"
+            " (by default as large as the heap). The kernel killed nobody."
+        ),
+    ),
+    (
+        "native thread",
+        message(
+            "The {runtime} could not start a thread ({kind}): too many threads, a limit on processes (ulimit -u, TasksMax,"
+            " pids.max), or no memory for a stack. The kernel killed nobody."
+        ),
+    ),
+    (
+        "native memory",
+        message(
+            "The {runtime} asked the system for memory outside the heap and was refused ({kind}): the machine or its overcommit limit"
+            " was exhausted. The kernel killed nobody."
+        ),
+    ),
 )
 
 RULE = Rule(

@@ -8,11 +8,12 @@ from oomlens.diagnose.rule import Rule
 from oomlens.diagnose.shortage import no_shortage
 from oomlens.i18n import message
 from oomlens.model.finding import Evidence, Incident, Outcome
-from oomlens.model.report import Scope
+from oomlens.model.report import Report, Scope
 
 _LARGE = 0.25
 _RAMFS = 0.2
 _MAIN = 0.6
+_ONE_MAPS = 0.6
 
 
 def check(incident: Incident, figures: Figures) -> Outcome:
@@ -56,16 +57,30 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         return undecided("memcg.stats" if report.scope is Scope.MEMCG else "memory.shmem_bytes")
     if share < _LARGE:
         return ruled_out(figures.share_evidence(name, "<", _LARGE))
-    mapped = sum(task.rss_shmem_bytes or 0 for task in report.tasks)
+    size = figures.get(name) or 0
+    process, mapped = _mapper(report)
+    # Mapped by one process, it is that process's memory under another name; it goes when the process goes.
+    own = mapped >= _ONE_MAPS * size > 0
+    weight = (0.99 if share >= _MAIN else 0.9) if report.scope is Scope.MEMCG else min(share + 0.2, 0.95)
     return found(
         figures.share_evidence(name, ">=", _LARGE),
         confidence=0.9,
-        weight=(0.99 if share >= _MAIN else 0.9) if report.scope is Scope.MEMCG else min(share + 0.2, 0.95),
-        remedies=("clean-tmpfs", "limit-tmpfs", "remove-ipc"),
+        weight=min(share, weight) - 0.1 if own else weight,
+        remedies=("find-leak", "limit-tmpfs", "clean-tmpfs") if own else ("clean-tmpfs", "limit-tmpfs", "remove-ipc"),
+        explanation=_MAPPED if own else None,
         shmem_bytes=figures.get(name),
         shmem_share=share,
+        process=process,
         mapped_bytes=mapped,
     )
+
+
+def _mapper(report: Report) -> tuple[str | None, int]:
+    """The process that maps most shared memory, by the table (6.8 on) or by the kill line, and how much: bytes."""
+    mapped = [(task.rss_shmem_bytes or 0, task.comm) for task in report.tasks]
+    mapped += [(victim.shmem_rss_bytes or 0, victim.comm or "?") for victim in report.victims]
+    size, comm = max(mapped, default=(0, None))
+    return comm, size
 
 
 def _ramfs_bytes(figures: Figures) -> int | None:
@@ -77,6 +92,10 @@ def _ramfs_bytes(figures: Figures) -> int | None:
     return min(loose - figures.values.get("shmem_bytes", 0), figures.values["file_bytes"])
 
 
+_MAPPED = message(
+    "Shared memory took {shmem_bytes} ({shmem_share}), most of it mapped by {process} ({mapped_bytes}): memory that it shares"
+    " (mmap, System V, memfd) and that goes when its last user ends."
+)
 _TRACE = message(
     "The page that could not be had was for shared memory (tmpfs or a System V segment); the log does not show"
     " how much there was."
