@@ -65,5 +65,5 @@ def diagnosis_json(diagnosis: Diagnosis, series: Sequence[Series]) -> dict[str, 
     return {
         **diagnosis_to_dict(diagnosis, texts),
         "series": [asdict(one) for one in series],
-        "clusters": [one._asdict() for one in clusters(diagnosis.incident.others)],
+        "clusters": [asdict(one) for one in clusters(diagnosis.incident.others)],
     }

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
-from oomlens.model.report import CgroupNames, Report
+from oomlens.model.report import CgroupNames, Kind, Report
 
 _CLUSTER_SECONDS = 120.0
 _CLUSTER_COUNT = 3
@@ -80,7 +79,8 @@ def all_series(reports: Iterable[Report]) -> tuple[Series, ...]:
     return tuple(sorted(made, key=lambda series: (-series.count, series.subject)))
 
 
-class Cluster(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cluster:
     """Several incidents on one host, close together: one shortage that took several victims."""
 
     host: str | None
@@ -92,10 +92,10 @@ class Cluster(NamedTuple):
 
 
 def clusters(reports: Iterable[Report]) -> tuple[Cluster, ...]:
-    """Groups of at least three incidents of one host, no more than two minutes between neighbours, oldest first."""
+    """Groups of at least three kills by the kernel on one host, no more than two minutes between neighbours, oldest first."""
     by_host: dict[str | None, list[tuple[datetime, Report]]] = {}
     for report in reports:
-        if report.time is not None:
+        if report.time is not None and report.kind is Kind.KERNEL:
             by_host.setdefault(report.host, []).append((datetime.fromisoformat(report.time), report))
     found = []
     for host, timed in by_host.items():
