@@ -85,7 +85,7 @@ def test_status_in_words(machine: FakeMachine, capsys: pytest.CaptureFixture[str
     code, out, _ = run(capsys, machine, "status")
     assert code == 0
     (totals,) = [line.split() for line in out.splitlines() if line.startswith("memory ") and "%" not in line]
-    assert totals[1:] == ["977", "MiB", "684", "MiB", "195", "MiB", "1000", "KiB", "127", "MiB", "293", "MiB"]
+    assert totals[1:] == ["977", "MiB", "684", "MiB", "195", "MiB", "1.0", "MiB", "127", "MiB", "293", "MiB"]
     assert "out-of-memory kills since boot: 4" in out
     assert "! /system.slice/db.service: 190 MiB of its limit of 200 MiB cannot be reclaimed" in out
     assert "postgres -D /x" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from oomlens.host.read.live import KmsgStream
 from oomlens.host.read.snapshot import read_snapshot
 from oomlens.model.prediction import ScopePrediction
 from oomlens.predict import Change, apply_changes, predict
@@ -76,6 +78,22 @@ def _victims(children: list[subprocess.Popen[str]]) -> list[int]:
     return []
 
 
+def _killed_first(pids: list[int]) -> int | None:
+    """The first of several in the kernel's log: it may kill again before the first victim's memory has come back."""
+    if len(pids) == 1:
+        return pids[0]
+    try:
+        stream = KmsgStream(Path("/dev/kmsg"))
+    except OSError:
+        return None
+    parts: list[bytes] = []
+    while part := stream.read(1 << 20):
+        parts.append(part)
+    stream.close()
+    killed = (int(pid) for pid in re.findall(rb"Killed process (\d+) ", b"".join(parts)))
+    return next((pid for pid in killed if pid in pids), None)
+
+
 def _finish(children: list[subprocess.Popen[str]]) -> None:
     for child in children:
         child.kill()
@@ -95,25 +113,28 @@ def test_the_predicted_victim_is_the_one_that_is_killed(seed: int) -> None:
     children: list[subprocess.Popen[str]] = []
     with own_memcg(LIMIT_BYTES) as cgroup:
         try:
-            for _ in range(chance.randint(2, 5)):
-                adj = chance.choice((0, 0, 0, chance.randint(1, 300)))
-                children.append(_start(cgroup, adj, chance.randint(1 << 20, 24 << 20)))
+            # Together they nearly fill the cgroup, so that the one that grows is not always the largest.
+            shares = [chance.random() + 0.1 for _ in range(chance.randint(2, 5))]
+            for share in shares:
+                adj = chance.choice((0, 0, chance.randint(1, 600)))
+                children.append(_start(cgroup, adj, int(share / sum(shares) * 0.7 * LIMIT_BYTES)))
             grower = chance.choice(children)
             left = _scope(cgroup, []).distance_bytes
             assert left is not None
             foreseen = _scope(cgroup, [Change("pid", str(grower.pid), Amount(left, relative=True))])
             _grow_until_a_kill(cgroup, grower)
-            victims = _victims(children)
+            victim = _killed_first(_victims(children))
         finally:
             _finish(children)
     ranked = [candidate.pid for candidate in foreseen.candidates]
     assert set(ranked) == {child.pid for child in children}
     # Where the second is as near as what cannot be foreseen, either may be first: that is a tie, and is said to be one.
     near = [each.pid for each in foreseen.candidates if (each.behind_bytes or 0) <= UNFORESEEN_BYTES]
-    assert len(victims) == 1
-    assert victims[0] in near
+    if victim is None:
+        pytest.skip("killed several at once, and /dev/kmsg may not be read for their order")
+    assert victim in near
     if len(near) == 1:
-        assert victims == ranked[:1]
+        assert victim == ranked[0]
 
 
 def test_the_distance_is_what_can_still_be_allocated() -> None:
