@@ -15,50 +15,17 @@ import pytest
 from oomlens.host.read.live import kmsg_source
 from oomlens.host.scan import scan
 from oomlens.model.report import Outcome, Report, Scope
+from support.memcg import own_memcg
 
 pytestmark = pytest.mark.live
 LIMIT_BYTES = 32 << 20
 GROW = "held = []\nwhile True: held.append(bytearray(1 << 20))\n"
 
 
-def _v2_root() -> Path | None:
-    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
-        _, place, kind, *_ = line.split()
-        if kind == "cgroup2" and "memory" in (Path(place) / "cgroup.controllers").read_text(encoding="ascii").split():
-            return Path(place)
-    return None
-
-
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to make a memory cgroup")
-    v1 = Path("/sys/fs/cgroup/memory")
-    root = v1 if (v1 / "memory.limit_in_bytes").exists() else _v2_root()
-    if root is None:
-        pytest.skip("no memory controller here")
-    folder = root / f"oomlens-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"cannot make a memory cgroup: {error.strerror}")
-    try:
-        limits = (
-            ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
-            if root == v1
-            else ("memory.max", "memory.swap.max")
-        )
-        for name, value in zip(limits, (LIMIT_BYTES, LIMIT_BYTES if root == v1 else 0), strict=True):
-            if (folder / name).exists():
-                (folder / name).write_text(str(value), encoding="ascii")
+    with own_memcg(LIMIT_BYTES) as folder:
         yield folder
-    finally:
-        for _ in range(50):
-            try:
-                folder.rmdir()
-                break
-            except OSError:
-                time.sleep(0.1)
 
 
 def _kills_of(pid: int) -> list[Report]:

@@ -155,7 +155,7 @@ def _swaps(host: HostMemory, tr: Translate) -> Iterator[str]:
 
 
 def _pressures(host: HostMemory, tr: Translate) -> Iterator[str]:
-    rows = [(tr("STOOD STILL FOR"), "10 s", "60 s", "300 s")]
+    rows: list[tuple[str, ...]] = [(tr("STOOD STILL FOR"), "10 s", "60 s", "300 s")]
     for resource, pressure in host.pressure.items():
         for kind, stall in (("some", pressure.some), ("full", pressure.full)):
             if stall is not None:
@@ -170,14 +170,10 @@ def _kills(snapshot: Snapshot, tr: Translate) -> Iterator[str]:
     if kills is not None:
         yield tr("out-of-memory kills since boot: {count}").format(count=kills)
     for usage in snapshot.cgroups:
-        if usage.version == 1 and usage.events.get("oom_kill"):
-            yield "  " + _cgroup_kills(usage, tr)
-        elif usage.version == 2 and usage.events.get("oom_kill") and usage.max_bytes is not None:
-            yield "  " + _cgroup_kills(usage, tr)
-
-
-def _cgroup_kills(usage: CgroupUsage, tr: Translate) -> str:
-    return tr("{count} in {path}").format(count=usage.events["oom_kill"], path=visible(usage.path))
+        count = usage.events.get("oom_kill")
+        # Version 2 counts the kills of descendants too, so those without a limit would only repeat them.
+        if count and (usage.version == 1 or usage.max_bytes is not None):
+            yield "  " + tr("{count} in {path}").format(count=count, path=visible(usage.path))
 
 
 def cgroup_table(cgroups: Sequence[CgroupUsage], tr: Translate) -> list[str]:

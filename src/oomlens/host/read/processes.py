@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from oomlens.host.read.pseudofiles import read_at, reason, text
 from oomlens.model.report import Gap
@@ -16,6 +18,10 @@ from oomlens.model.snapshot import Process
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, include/linux/sched.h
 _GONE = (errno.ENOENT, errno.ESRCH)
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+_COUNTED = re.compile(
+    rb"\n(Uid|NSpid|Vm(?:Size|Lck|RSS|PTE|PMD|Swap)|Rss(?:Anon|File|Shmem)|HugetlbPages|Mems_allowed_list|Pss):[\t ]*([^\n]*)"
+)
 
 # Path of the memory cgroup from the content of /proc/PID/cgroup.
 CgroupOf = Callable[[bytes], str | None]
@@ -58,67 +64,70 @@ def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: in
     try:
         stat = read_at(folder, "stat")
         end = stat.rindex(b")")  # the name may hold anything
-        cells = stat[end + 2 :].split()
-        base = Process(
+        comm = text(stat[stat.index(b"(") + 1 : end])
+        cells = stat[end + 2 :].split(None, 21)
+        state, threads = cells[0].decode("ascii", "replace"), int(cells[17])
+        kernel_thread = bool(int(cells[6]) & _KERNEL_THREAD)
+        memory = {} if kernel_thread else _memory(folder, cgroup_of, state, threads)
+        return Process(
             pid=pid,
-            comm=text(stat[stat.index(b"(") + 1 : end]),
-            state=cells[0].decode("ascii", "replace"),
+            comm=comm,
+            state=state,
             ppid=int(cells[1]),
-            threads=int(cells[17]),
+            threads=threads,
             started_uptime_seconds=int(cells[19]) / ticks_per_second,
-            kernel_thread=bool(int(cells[6]) & _KERNEL_THREAD),
+            kernel_thread=kernel_thread,
             major_faults=int(cells[9]),
             cpu_seconds=(int(cells[11]) + int(cells[12])) / ticks_per_second,
+            **memory,
         )
-        return base if base.kernel_thread else _with_memory(base, folder, cgroup_of)
     finally:
         os.close(folder)
 
 
-def _with_memory(base: Process, folder: int, cgroup_of: CgroupOf) -> Process:
-    status = read_at(folder, "status")
+def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int) -> dict[str, Any]:
+    """The fields of a `Process` that a kernel thread has not."""
+    status = _lines(read_at(folder, "status"))
     memory = status
-    if b"\nVmRSS:" not in status and base.threads > 1:
+    if b"VmRSS" not in status and threads > 1:
         # The main thread has ended; the others still hold the memory, and the kernel looks at them (find_lock_task_mm).
         memory = next(_status_of_threads(folder), status)
-    parts = [_kilobytes(memory, name) for name in (b"\nRssAnon:", b"\nRssFile:", b"\nRssShmem:")]
-    anon, file, shmem = parts
-    if anon is not None and file is not None and shmem is not None:
-        rss: int | None = anon + file + shmem
-    else:
-        rss = _kilobytes(memory, b"\nVmRSS:")
-    ended = base.state in ("Z", "X") and b"\nVmRSS:" not in memory
-    tables = _kilobytes(memory, b"\nVmPTE:")
-    middle = _kilobytes(memory, b"\nVmPMD:")  # 4.0 to 4.14: not yet in VmPTE
-    namespace = _line(status, b"\nNSpid:")
-    return Process(
-        pid=base.pid,
-        comm=base.comm,
-        state=base.state,
-        ppid=base.ppid,
-        threads=base.threads,
-        started_uptime_seconds=base.started_uptime_seconds,
-        major_faults=base.major_faults,
-        cpu_seconds=base.cpu_seconds,
-        uid=_first_number(_line(status, b"\nUid:")),
-        namespace_pid=int(namespace.split()[-1]) if namespace else None,
-        total_vm_bytes=_kilobytes(memory, b"\nVmSize:"),
-        rss_bytes=0 if ended else rss,
-        rss_anon_bytes=anon,
-        rss_file_bytes=file,
-        rss_shmem_bytes=shmem,
-        swap_bytes=0 if ended else _kilobytes(memory, b"\nVmSwap:"),
-        pgtables_bytes=0 if ended else tables + middle if tables is not None and middle is not None else tables,
-        locked_bytes=_kilobytes(memory, b"\nVmLck:"),
-        hugetlb_bytes=_kilobytes(memory, b"\nHugetlbPages:"),
-        oom_score=_number_in(folder, "oom_score"),
-        oom_score_adj=_number_in(folder, "oom_score_adj"),
-        mems_allowed=_text_of(_line(memory, b"\nMems_allowed_list:")),
-        cgroup=_cgroup(folder, cgroup_of),
-    )
+    anon, file, shmem = (_bytes(memory, name) for name in (b"RssAnon", b"RssFile", b"RssShmem"))
+    split = anon is not None and file is not None and shmem is not None
+    ended = state in ("Z", "X") and b"VmRSS" not in memory
+    tables = _bytes(memory, b"VmPTE")
+    middle = _bytes(memory, b"VmPMD")  # 4.0 to 4.14: not yet in VmPTE
+    namespace, nodes = status.get(b"NSpid", b"").split(), status.get(b"Mems_allowed_list")
+    return {
+        "uid": int(status[b"Uid"].split(None, 1)[0]) if b"Uid" in status else None,
+        "namespace_pid": int(namespace[-1]) if namespace else None,
+        "total_vm_bytes": _bytes(memory, b"VmSize"),
+        "rss_bytes": 0 if ended else (anon or 0) + (file or 0) + (shmem or 0) if split else _bytes(memory, b"VmRSS"),
+        "rss_anon_bytes": anon,
+        "rss_file_bytes": file,
+        "rss_shmem_bytes": shmem,
+        "swap_bytes": 0 if ended else _bytes(memory, b"VmSwap"),
+        "pgtables_bytes": 0 if ended else tables if tables is None or middle is None else tables + middle,
+        "locked_bytes": _bytes(memory, b"VmLck"),
+        "hugetlb_bytes": _bytes(memory, b"HugetlbPages"),
+        "mems_allowed": None if nodes is None else text(nodes.strip()),
+        "oom_score": _number_in(folder, "oom_score"),
+        "oom_score_adj": _number_in(folder, "oom_score_adj"),
+        "cgroup": _cgroup(folder, cgroup_of),
+    }
 
 
-def _status_of_threads(folder: int) -> Iterator[bytes]:
+def _lines(status: bytes) -> dict[bytes, bytes]:
+    """What stands behind the names that count; the process's own name is printed escaped, so no line can be forged."""
+    return dict(_COUNTED.findall(status))
+
+
+def _bytes(status: dict[bytes, bytes], name: bytes) -> int | None:
+    value = status.get(name)
+    return None if value is None else int(value.removesuffix(b" kB")) * 1024
+
+
+def _status_of_threads(folder: int) -> Iterator[dict[bytes, bytes]]:
     try:
         tasks = os.open("task", _OPEN_FOLDER, dir_fd=folder)
     except OSError:
@@ -126,35 +135,13 @@ def _status_of_threads(folder: int) -> Iterator[bytes]:
     try:
         for name in os.listdir(tasks):  # noqa: PTH208 - of a descriptor
             try:
-                status = read_at(tasks, f"{name}/status")
+                status = _lines(read_at(tasks, f"{name}/status"))
             except OSError:
                 continue
-            if b"\nVmRSS:" in status:
+            if b"VmRSS" in status:
                 yield status
     finally:
         os.close(tasks)
-
-
-def _line(status: bytes, name: bytes) -> bytes | None:
-    """What stands behind a name; the process name above is printed escaped, so no line can be forged."""
-    start = status.find(name)
-    if start < 0:
-        return None
-    start += len(name)
-    return status[start : status.index(b"\n", start)]
-
-
-def _kilobytes(status: bytes, name: bytes) -> int | None:
-    value = _first_number(_line(status, name))
-    return None if value is None else value * 1024
-
-
-def _first_number(line: bytes | None) -> int | None:
-    return int(line.split(None, 1)[0]) if line and not line.isspace() else None
-
-
-def _text_of(line: bytes | None) -> str | None:
-    return None if line is None else text(line.strip())
 
 
 def _number_in(folder: int, name: str) -> int | None:
@@ -190,4 +177,4 @@ def with_pss(process: Process, proc: Path) -> Process:
         status = (proc / str(process.pid) / "smaps_rollup").read_bytes()
     except OSError:
         return process
-    return replace(process, pss_bytes=_kilobytes(status, b"\nPss:"))
+    return replace(process, pss_bytes=_bytes(_lines(status), b"Pss"))

@@ -1,0 +1,143 @@
+"""`status` and `predict` as a person types them, on a small machine of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oomlens.cli.main import main
+from support.fake_machine import FakeMachine, fake_machine, write
+
+CONTAINER = "c0ffee" + "0" * 58
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeMachine:
+    found = fake_machine(tmp_path)
+    write(found.cgroup / "cgroup.controllers", "memory\n")
+    found.add_v2("/system.slice/db.service", memory_max=200 << 20, memory_current=190 << 20)
+    found.add_v2(f"/system.slice/docker-{CONTAINER}.scope", memory_max=300 << 20, memory_current=10 << 20)
+    found.add_process(1, b"systemd", ppid=0, anon_kb=9000)
+    found.add_process(
+        50, b"postgres", anon_kb=150_000, cgroup="0::/system.slice/db.service", cmdline=b"postgres\0-D\0/x\0"
+    )
+    found.add_process(51, b"app\x1b[2J\n", anon_kb=9000, adj=50, cgroup=f"0::/system.slice/docker-{CONTAINER}.scope")
+    return found
+
+
+def run(capsys: pytest.CaptureFixture[str], machine: FakeMachine, *arguments: str) -> tuple[int, str, str]:
+    try:
+        code = main([*arguments, "--lang", "en", "--root", str(machine.proc.parent)])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def document(capsys: pytest.CaptureFixture[str], machine: FakeMachine, *arguments: str) -> Any:
+    code, out, err = run(capsys, machine, *arguments, "--format", "json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_predict_ranks_every_scope(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, machine, "predict")
+    assert found["schema"] == "oomlens/predict/1"
+    scopes = {scope["path"]: scope for scope in found["scopes"]}
+    assert [each["pid"] for each in scopes[None]["candidates"]] == [50, 51]
+    assert scopes[None]["scope"] == "global"
+    assert [each["pid"] for each in scopes["/system.slice/db.service"]["candidates"]] == [50]
+    assert scopes["/system.slice/db.service"]["limit_bytes"] == 200 << 20
+
+
+def test_predict_in_words(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, machine, "predict")
+    assert (code, err) == (0, "")
+    assert out.startswith("the machine: 684 MiB until it happens\n")  # 300000 kB available, 400000 kB of swap
+    assert "next victim: postgres[50]" in out
+    assert "! the next victim postgres[50] is a database" in out
+    assert "db.service (/system.slice/db.service)" in out
+
+
+def test_what_if_answers_before_anything_is_changed(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, machine, "predict", "--what-if", "51=+400M", "--what-if", "limit:c0ffee=1G")
+    assert found["what_if"] == ["51=+400M", "limit:c0ffee=1G"]
+    assert found["scopes"][0]["candidates"][0]["pid"] == 51
+    assert 1 << 30 in [scope["limit_bytes"] for scope in found["scopes"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [("much", 2, "expected PID=+2G"), ("50=x", 2, "not a size"), ("99=+1G", 1, "no process 99"), ("limit:x=1G", 1, "no memory cgroup")],
+)  # fmt: skip
+def test_a_wrong_what_if_says_what_to_type(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str], change: str, code: int, words: str
+) -> None:
+    found, out, err = run(capsys, machine, "predict", "--what-if", change)
+    assert (found, out) == (code, "")
+    assert words in err
+
+
+def test_status_in_words(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, machine, "status")
+    assert code == 0
+    (totals,) = [line.split() for line in out.splitlines() if line.startswith("memory ") and "%" not in line]
+    assert totals[1:] == ["977", "MiB", "684", "MiB", "195", "MiB", "1.0", "MiB", "127", "MiB", "293", "MiB"]
+    assert "out-of-memory kills since boot: 4" in out
+    assert "! /system.slice/db.service: 190 MiB of its limit of 200 MiB cannot be reclaimed" in out
+    assert "postgres -D /x" in out
+    assert "\x1b" not in out
+    assert "app\\x1b[2J\\n" in out
+    assert "unknown: settings.panic" in out
+
+
+def test_status_of_one_process(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, machine, "status", "--pid", "50")
+    assert code == 0
+    assert "postgres -D /x" in out
+    assert "db.service" in out
+    found = document(capsys, machine, "status", "--pid", "50")
+    assert [process["pid"] for process in found["processes"]] == [50]
+    assert [usage["path"] for usage in found["cgroups"]] == ["/system.slice/db.service"]
+
+
+@pytest.mark.parametrize("option", [("--unit", "db"), ("--unit", "db.*"), ("--container", "c0ffee")])
+def test_status_of_a_unit_or_container(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    found = document(capsys, machine, "status", *option)
+    assert [process["pid"] for process in found["processes"]] == [51 if option[0] == "--container" else 50]
+    code, out, _ = run(capsys, machine, "status", *option)
+    assert code == 0
+    assert ("postgres" in out) == (option[0] == "--unit")
+
+
+@pytest.mark.parametrize("option", [("--pid", "77"), ("--unit", "none"), ("--container", "none")])
+def test_what_is_not_there_is_told(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    code, out, err = run(capsys, machine, "status", *option)
+    assert (code, out) == (1, "")
+    assert option[1] in err
+
+
+def test_json_lines_are_one_line(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, machine, "status", "--format", "jsonl")
+    assert code == 0
+    assert out.count("\n") == 1
+    found = json.loads(out)
+    assert found["schema"] == "oomlens/snapshot/1"
+    assert found["host"]["oom_kills"] == 4
+    assert {risk["kind"] for risk in found["risks"]} == {"near-limit"}
+    assert found["processes"][1]["cmdline"] == ["postgres", "-D", "/x"]
+
+
+def test_a_root_without_proc_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = FakeMachine(tmp_path / "no/proc", tmp_path / "no/sys", tmp_path / "no/cgroup")
+    for verb in ("status", "predict"):
+        code, out, err = run(capsys, nothing, verb)
+        assert (code, out) == (1, "")
+        assert "--root" in err
