@@ -10,9 +10,10 @@ import pytest
 from oomlens.kernel.cgroup_names import names_of
 from oomlens.kernel.counter_drift import drift_pages
 from oomlens.model.prediction import Fate, ScopePrediction, prediction_to_dict
-from oomlens.model.report import Gap, Scope, Share
+from oomlens.model.report import Gap, Node, Scope, Share, Zone
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot, Swap, Zram
 from oomlens.predict import WhatIfError, apply_changes, parse_change, predict
+from oomlens.predict.nodes import numbers_of
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -387,3 +388,37 @@ def test_json_has_the_contracts_keys() -> None:
         candidate
     )
     assert entry["candidate_count"] == 2
+
+
+def test_tasks_bound_to_nodes_are_a_scope_of_their_own_when_asked() -> None:
+    zones = (Zone(0, "Normal", {"present_bytes": GIB}), Zone(1, "Normal", {"present_bytes": 2 * GIB}))
+    nodes = tuple(
+        Node(
+            number,
+            {
+                "mem_free_bytes": 8 * MIB,
+                "active_file_bytes": MIB,
+                "inactive_file_bytes": MIB,
+                "sreclaimable_bytes": MIB,
+            },
+        )
+        for number in (0, 1)
+    )
+    snapshot = machine(
+        process(10, 9 * MIB, mems_allowed="0"), process(11, MIB, mems_allowed="0-1"), process(12, 2 * MIB, mems_allowed="1"),
+        zones=zones, nodes=nodes, settings={"panic_on_oom": 1},
+    )  # fmt: skip
+    whole, bound = predict(snapshot, frozenset([1]))
+    assert (bound.scope, bound.nodes, order(bound)) == (Scope.CPUSET, (1,), [12, 11])
+    assert (bound.limit_bytes, bound.total_bytes) == (2 * GIB, 4 * GIB)
+    assert bound.distance_bytes == (8 + 2 + 1) * MIB + GIB
+    assert bound.usage_bytes == 2 * GIB - 8 * MIB
+    assert (whole.fate, bound.fate) == (Fate.PANIC, Fate.KILL)
+    assert predict(snapshot, frozenset([7]))[1].distance_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("0", {0}), ("0-2,5", {0, 1, 2, 5}), ("", set()), ("x", set()), ("0-", set())]
+)
+def test_lists_of_nodes(text: str, numbers: set[int]) -> None:
+    assert numbers_of(text) == numbers

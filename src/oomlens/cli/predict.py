@@ -43,8 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     parser.add_argument(
         "-n", "--count", type=snapshots.at_least_one, metavar="N", help=tr("candidates of each scope (default: 5; json: all)")
     )  # fmt: skip
+    parser.add_argument(
+        "--nodes", type=_nodes, metavar="LIST", help=tr("also for tasks bound to these memory nodes (cpuset.mems), such as 0 or 0-1")
+    )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text", help=tr("how to print (default: text)"))
     snapshots.add_root(parser, tr)
+
+
+def _nodes(text: str) -> frozenset[int]:
+    from oomlens.predict.nodes import numbers_of
+
+    found = numbers_of(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers of memory nodes, such as 0 or 0-1,3")
+    return found
 
 
 def run(args: argparse.Namespace, tr: Translate) -> int:
@@ -65,7 +77,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     except WhatIfError as error:
         say(f"error: {_problem(error, tr)}")
         return ExitCode.FAILED
-    predictions = predict(snapshot)
+    predictions = predict(snapshot, args.nodes)
     if args.format == "json":
         _print_json(predictions, snapshot, args)
     else:

@@ -70,7 +70,7 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class ScopePrediction:
-    """Whom the kernel would kill next in the machine (`global`) or in one cgroup with a limit (`memcg`).
+    """Whom the kernel would kill next in the machine (`global`), one cgroup with a limit (`memcg`) or some `nodes` (`cpuset`).
 
     limit_bytes: the RAM or the cgroup's own limit. usage_bytes: of it, without what the kernel counts as available
     for the machine, everything charged for a cgroup.
@@ -99,6 +99,7 @@ class ScopePrediction:
     group_processes: int | None = None
     warnings: tuple[Warn, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    nodes: tuple[int, ...] | None = None
 
 
 def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) ->
     return {
         "scope": prediction.scope.value,
         "path": prediction.path,
+        "nodes": list(prediction.nodes) if prediction.nodes is not None else None,
         "names": {key: value for key, value in asdict(names).items() if value is not None} if names else None,
         "limit_bytes": prediction.limit_bytes,
         "usage_bytes": prediction.usage_bytes,

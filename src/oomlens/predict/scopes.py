@@ -6,20 +6,25 @@ Source: mm/oom_kill.c (out_of_memory, oom_kill_process), mm/memcontrol.c (mem_cg
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from oomlens.kernel.badness import Epoch
 from oomlens.model.prediction import Fate, ScopePrediction
 from oomlens.model.report import Gap, Scope
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot
 from oomlens.predict.distance import Distance, of_cgroup, of_machine, swappiness_of
+from oomlens.predict.nodes import may_use, of_nodes, present_bytes
 from oomlens.predict.ranking import Kernel, Ranking, kernel_of, rank
 from oomlens.predict.warnings import Situation, warnings_of
 
 _DELETED = " (deleted)"
 
 
-def predict(snapshot: Snapshot) -> tuple[ScopePrediction, ...]:
-    """Whom the kernel would kill next: the machine first, then cgroups with a limit, the one nearest to it first."""
+def predict(snapshot: Snapshot, nodes: frozenset[int] | None = None) -> tuple[ScopePrediction, ...]:
+    """Whom the kernel would kill next: the machine first, then cgroups with a limit, the one nearest to it first.
+
+    nodes: with these, the second is a task that may only have memory of these nodes (cpuset.mems).
+    """
     kernel = kernel_of(snapshot.host)
     usages = {usage.path: usage for usage in snapshot.cgroups}
     created = sorted(snapshot.processes, key=lambda process: (process.started_uptime_seconds, process.pid))
@@ -30,7 +35,8 @@ def predict(snapshot: Snapshot) -> tuple[ScopePrediction, ...]:
                 members[path].append(process)
     scopes = [_cgroup(usages[path], snapshot, kernel, usages, processes) for path, processes in members.items()]
     scopes.sort(key=lambda each: (each.distance_bytes is None, each.distance_bytes or 0))
-    return (_machine(snapshot, kernel, usages, created), *scopes)
+    bound = () if nodes is None else (_nodes(snapshot, kernel, usages, created, nodes),)
+    return (_machine(snapshot, kernel, usages, created), *bound, *scopes)
 
 
 def ancestors(path: str | None) -> Iterator[str]:
@@ -57,6 +63,30 @@ def _machine(
     return _prediction(
         snapshot, usages, None, ranking, fate, of_machine(host), kernel,
         limit=ram, used=None if ram is None or available is None else ram - available, total=total, gaps=gaps,
+    )  # fmt: skip
+
+
+def _nodes(
+    snapshot: Snapshot,
+    kernel: Kernel,
+    usages: Mapping[str, CgroupUsage],
+    processes: Sequence[Process],
+    nodes: frozenset[int],
+) -> ScopePrediction:
+    """CONSTRAINT_CPUSET: present pages of the nodes, and tasks that may use one of them."""
+    host = snapshot.host
+    ram, swap = present_bytes(host, nodes), host.meminfo.get("swap_total_bytes")
+    total = None if ram is None or swap is None else ram + swap
+    ranking = rank([process for process in processes if may_use(process, nodes)], total, kernel)
+    distance = of_nodes(host, nodes)
+    free = next((part.bytes for part in distance.parts if part.name == "free"), None)
+    return replace(
+        _prediction(
+            snapshot, usages, None, ranking, _fate(host, None, ranking, bound=True), distance, kernel,
+            limit=ram, used=None if ram is None or free is None else ram - free, total=total, gaps=(),
+        ),
+        scope=Scope.CPUSET,
+        nodes=tuple(sorted(nodes)),
     )  # fmt: skip
 
 
@@ -89,9 +119,9 @@ def total_of_cgroup(usage: CgroupUsage, host: HostMemory) -> int | None:
     return None if swap is None else usage.max_bytes + (swap if allowed is None else min(swap, allowed))
 
 
-def _fate(host: HostMemory, usage: CgroupUsage | None, ranking: Ranking) -> Fate:
+def _fate(host: HostMemory, usage: CgroupUsage | None, ranking: Ranking, *, bound: bool = False) -> Fate:
     panic = host.setting("panic_on_oom")
-    if panic == 2 or (panic == 1 and usage is None):
+    if panic == 2 or (panic == 1 and usage is None and not bound):
         return Fate.PANIC
     if usage is not None and usage.oom_kill_disabled:
         return Fate.WAIT

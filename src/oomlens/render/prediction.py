@@ -100,6 +100,8 @@ def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[s
 def _title(prediction: ScopePrediction, tr: Translate) -> str:
     if prediction.scope is Scope.GLOBAL:
         return tr("the machine")
+    if prediction.scope is Scope.CPUSET:
+        return tr("memory nodes {nodes}").format(nodes=", ".join(map(str, prediction.nodes or ())))
     path = visible(prediction.path or "?")
     name = short_name(prediction.names) if prediction.names is not None else path
     return f"{name} ({path})" if name not in (path, path.lstrip("/")) else path
@@ -119,6 +121,7 @@ def _parts(prediction: ScopePrediction, tr: Translate) -> str:
     names = {
         "available": tr("available"),
         "file_cache": tr("page cache"),
+        "free": tr("free"),
         "room": tr("below the limit"),
         "slab_reclaimable": tr("reclaimable slab"),
         "swap_free": tr("free swap"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oomlens.host.read.procfs import pressure_of
-from oomlens.host.read.pseudofiles import read_at, reason, text
+from oomlens.host.read.pseudofiles import number, read_at, reason, text
 from oomlens.kernel.cgroup_names import names_of
 from oomlens.model.report import Counters, Gap
 from oomlens.model.snapshot import CgroupUsage
@@ -134,11 +134,11 @@ class _Files:
 
     def number(self, name: str) -> int | None:
         value = self.text(name)
-        return int(value) if value is not None and re.fullmatch(r"-?\d{1,20}\s*", value) else None
+        return number(value or "")
 
     def counters(self, name: str) -> Counters:
-        pairs = (line.split() for line in (self.text(name) or "").splitlines())
-        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+        pairs = (line.partition(" ") for line in (self.text(name) or "").splitlines())
+        return {name: count for name, _, value in pairs if (count := number(value)) is not None}
 
 
 def _read_v2(files: _Files, path: str) -> CgroupUsage:
@@ -165,7 +165,7 @@ def _read_v2(files: _Files, path: str) -> CgroupUsage:
 
 
 def _limit(value: str | None) -> int | None:
-    return int(value) if value is not None and value.strip().isdecimal() else None
+    return number(value or "")
 
 
 def _read_v1(files: _Files, path: str) -> CgroupUsage:

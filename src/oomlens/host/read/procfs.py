@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from oomlens.host.read.pseudofiles import Folder
+from oomlens.host.read.pseudofiles import Folder, number
 from oomlens.model.report import Counters, Gap, Node, Slab, Zone
 from oomlens.model.snapshot import HostMemory, Pressure, Setting, Stall, Swap, Zram
 
@@ -36,14 +36,16 @@ SYS_SETTINGS = (
 )
 # Inode of the first pid namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
-_LINE = re.compile(r"^(?:Node\s+\d+\s+)?([^:\s]+):\s+(\d+)( kB)?", re.MULTILINE)
+_LINE = re.compile(r"^(?:Node +[0-9]+ +)?([^:\s]+): +([0-9]{1,20})( kB)?", re.MULTILINE)
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_ZONE = re.compile(r"^Node (\d+), zone +(\S+)$", re.MULTILINE)
+_ZONE = re.compile(r"^Node ([0-9]{1,6}), zone +(\S+)$", re.MULTILINE)
 _ZONE_COUNTER = re.compile(
-    r"^ +(?:pages )?(free|boost|min|low|high|promo|spanned|present|managed|cma) +(\d+)$", re.MULTILINE
+    r"^ +(?:pages )?(free|boost|min|low|high|promo|spanned|present|managed|cma) +([0-9]{1,18})$", re.MULTILINE
 )
-_PROTECTION = re.compile(r"protection: \(([\d, ]*)\)")
-_STALL = re.compile(r"^(some|full) avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+) total=(\d+)", re.MULTILINE)
+_PROTECTION = re.compile(r"protection: \(([0-9]{1,18}(?:, [0-9]{1,18})*)\)")
+_BUDDY = re.compile(r"^Node ([0-9]{1,6}), zone +(\S+) +((?:[0-9]{1,12} *){1,20})$", re.MULTILINE)
+_STALL = re.compile(r"^(some|full) avg10=(\d+\.\d+) avg60=(\d+\.\d+) avg300=(\d+\.\d+) total=(\d{1,20})", re.MULTILINE)
+_RANGES = re.compile(r"[0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*")
 _CHOSEN = re.compile(r"\[(\S+)\]")
 _LARGEST_SLABS = 10
 
@@ -64,7 +66,7 @@ def read_host(proc: Path, sys: Path, *, page_size: int, slabs: bool = False) -> 
         name=files.read_text("sys/kernel/hostname"),
         kernel_release=files.read_text("sys/kernel/osrelease", "kernel_release"),
         boot_id=files.read_text("sys/kernel/random/boot_id"),
-        uptime_seconds=float(uptime.split()[0]) if uptime else None,
+        uptime_seconds=_seconds(uptime),
         cpus=_count(devices.read_text("devices/system/cpu/online")),
         initial_pid_namespace=_initial_pid_namespace(proc),
         meminfo=meminfo,
@@ -101,8 +103,8 @@ def _meminfo(content: str) -> Counters:
 
 
 def _vmstat(content: str) -> Counters:
-    pairs = (line.split(" ", 1) for line in content.splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+    pairs = (line.partition(" ") for line in content.splitlines())
+    return {name: count for name, _, value in pairs if (count := number(value)) is not None}
 
 
 def pressure_of(content: str) -> Pressure:
@@ -128,8 +130,9 @@ def _swaps(content: str | None) -> tuple[Swap, ...] | None:
     for line in content.splitlines()[1:]:
         # Blanks of a file name are printed as \040, so the columns are safe.
         cells = line.rsplit(None, 4)
-        if len(cells) == 5 and cells[2].isdecimal() and cells[3].isdecimal():
-            found.append(Swap(cells[0], cells[1], int(cells[2]) * 1024, int(cells[3]) * 1024, int(cells[4])))
+        size, used, priority = (number(cell) for cell in cells[2:]) if len(cells) == 5 else (None, None, None)
+        if size is not None and used is not None and priority is not None:
+            found.append(Swap(cells[0], cells[1], size * 1024, used * 1024, priority))
     return tuple(found)
 
 
@@ -138,23 +141,23 @@ def _zrams(devices: Folder) -> Iterator[Zram]:
         if not name.startswith("zram"):
             continue
         size, stat = devices.read_text(f"block/{name}/disksize"), devices.read_text(f"block/{name}/mm_stat")
-        columns = [int(cell) for cell in (stat or "").split()]
-        if size is not None and size.strip().isdecimal() and int(size) > 0 and len(columns) >= 4:
-            yield Zram(name, int(size), *columns[:4])
+        disk = number(size or "")
+        columns = [count for cell in (stat or "").split()[:4] if (count := number(cell)) is not None]
+        if disk and len(columns) == 4:  # a disk of 0 bytes is not in use
+            yield Zram(name, disk, *columns)
 
 
 def _zones(content: str | None, buddies: str | None, page_size: int) -> tuple[Zone, ...] | None:
     if content is None:
         return None
     free_blocks = {
-        (int(cells[1].rstrip(",")), cells[3]): {order: int(count) for order, count in enumerate(cells[4:])}
-        for line in (buddies or "").splitlines()
-        if len(cells := line.split()) > 4
+        (int(found[1]), found[2]): {order: int(count) for order, count in enumerate(found[3].split())}
+        for found in _BUDDY.finditer(buddies or "")
     }
     heads = list(_ZONE.finditer(content))
-    ends = [head.start() for head in heads[1:]] + [len(content)]
+    ends = [*(head.start() for head in heads[1:]), len(content)]
     found: list[Zone] = []
-    for head, end in zip(heads, ends, strict=True):
+    for head, end in zip(heads, ends, strict=False):
         body = content[head.end() : end]
         counters: dict[str, int] = {}
         for name, pages in _ZONE_COUNTER.findall(body):
@@ -176,14 +179,12 @@ def _zones(content: str | None, buddies: str | None, page_size: int) -> tuple[Zo
 
 def _nodes(devices: Folder) -> Iterator[Node]:
     numbers = sorted(
-        int(name[4:])
-        for name in devices.names("devices/system/node")
-        if name.startswith("node") and name[4:].isdecimal()
+        int(name[4:]) for name in devices.names("devices/system/node") if re.fullmatch(r"node[0-9]{1,6}", name)
     )
-    for number in numbers:
-        content = devices.read_text(f"devices/system/node/node{number}/meminfo", f"nodes.{number}")
+    for node in numbers:
+        content = devices.read_text(f"devices/system/node/node{node}/meminfo", f"nodes.{node}")
         if content is not None:
-            yield Node(number, _meminfo(content))
+            yield Node(node, _meminfo(content))
 
 
 def _slabs(content: str | None) -> tuple[Slab, ...] | None:
@@ -193,8 +194,8 @@ def _slabs(content: str | None) -> tuple[Slab, ...] | None:
     found: list[Slab] = []
     for line in content.splitlines():
         cells = line.split()
-        if len(cells) > 4 and all(cell.isdecimal() for cell in cells[1:4]):
-            active, total, size = (int(cell) for cell in cells[1:4])
+        active, total, size = (number(cell) for cell in cells[1:4]) if len(cells) > 4 else (None, None, None)
+        if active is not None and total is not None and size is not None:
             found.append(Slab(cells[0], active * size, total * size))
     return tuple(sorted(found, key=lambda slab: slab.total_bytes, reverse=True)[:_LARGEST_SLABS])
 
@@ -212,13 +213,18 @@ def _settings(files: Folder, devices: Folder) -> Iterator[tuple[str, Setting]]:
 
 
 def _number(value: str) -> Setting:
-    stripped = value.strip()
-    return int(stripped) if re.fullmatch(r"-?\d{1,18}", stripped) else stripped
+    known = number(value)
+    return value.strip() if known is None else known
+
+
+def _seconds(uptime: str | None) -> float | None:
+    found = re.match(r"[0-9]{1,12}\.[0-9]{1,9}", uptime or "")
+    return float(found[0]) if found else None
 
 
 def _count(ranges: str | None) -> int | None:
     """`0-3,8` -> 5."""
-    if not ranges or not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", ranges):
+    if not ranges or not _RANGES.fullmatch(ranges):
         return None
     bounds = [part.split("-") for part in ranges.split(",")]
     return sum(int(bound[-1]) - int(bound[0]) + 1 for bound in bounds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from oomlens.model.report import Gap
@@ -18,6 +19,7 @@ _REASONS = {
     errno.ESRCH: "gone",
 }
 _FIRST_READ = 4096
+_NUMBER = re.compile(r"-?[0-9]{1,20}")
 
 
 def reason(error: OSError) -> str:
@@ -44,6 +46,12 @@ def read_at(folder: int, name: str) -> bytes:
 def text(data: bytes) -> str:
     """Bytes that are not UTF-8 are shown as `\\xNN`."""
     return data.decode("utf-8", "backslashreplace")
+
+
+def number(value: str) -> int | None:
+    """A whole number as the kernel prints it; None for anything else."""
+    stripped = value.strip()
+    return int(stripped) if _NUMBER.fullmatch(stripped) else None
 
 
 class Folder:

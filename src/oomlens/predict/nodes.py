@@ -1,0 +1,50 @@
+"""Memory nodes: what they hold, and who may use them. Source: mm/oom_kill.c (constrained_alloc, oom_cpuset_eligible)."""
+
+from __future__ import annotations
+
+import re
+
+from oomlens.model.report import Gap, Share
+from oomlens.model.snapshot import HostMemory, Process
+from oomlens.predict.distance import Distance
+
+_RANGES = re.compile(r"[0-9]{1,4}(?:-[0-9]{1,4})?(?:,[0-9]{1,4}(?:-[0-9]{1,4})?)*")
+_COUNTED = (
+    ("free", ("mem_free_bytes",)),
+    ("file_cache", ("active_file_bytes", "inactive_file_bytes")),
+    ("slab_reclaimable", ("sreclaimable_bytes",)),
+)
+
+
+def numbers_of(ranges: str) -> frozenset[int]:
+    """`0-1,3` -> {0, 1, 3}; nothing where it is no such list."""
+    if not _RANGES.fullmatch(ranges.strip()):
+        return frozenset()
+    bounds = [part.split("-") for part in ranges.strip().split(",")]
+    return frozenset(number for bound in bounds for number in range(int(bound[0]), int(bound[-1]) + 1))
+
+
+def may_use(process: Process, nodes: frozenset[int]) -> bool:
+    """Whether its cpuset has one of the nodes; one whose cpuset is unknown counts."""
+    return process.mems_allowed is None or bool(numbers_of(process.mems_allowed) & nodes)
+
+
+def present_bytes(host: HostMemory, nodes: frozenset[int]) -> int | None:
+    """Present pages of the nodes; None where there is no such node or it does not say."""
+    parts = [zone.counters.get("present_bytes") for zone in host.zones or () if zone.node in nodes]
+    return None if not parts or None in parts else sum(part or 0 for part in parts)
+
+
+def of_nodes(host: HostMemory, nodes: frozenset[int]) -> Distance:
+    """What is free or can be dropped on the nodes, and the free swap."""
+    counters = [node.counters for node in host.nodes or () if node.node in nodes]
+    swap = host.meminfo.get("swap_free_bytes")
+    parts = [
+        Share(name, sum(each[key] for each in counters for key in keys))
+        for name, keys in _COUNTED
+        if all(key in each for each in counters for key in keys)
+    ]
+    if len(counters) != len(nodes) or swap is None or len(parts) < len(_COUNTED):
+        return Distance(None, tuple(parts) if counters else (), (Gap("distance_bytes", "not-provided"),))
+    parts.append(Share("swap_free", swap))
+    return Distance(sum(part.bytes for part in parts), tuple(parts))
