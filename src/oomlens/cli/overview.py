@@ -114,6 +114,7 @@ def _next(diagnosis: Diagnosis | None, tr: Translate) -> Iterator[str]:
     if diagnosis is None:
         yield f"oomlens status     {tr('memory now, limits and risky settings')}"
         yield f"oomlens predict    {tr('whom the kernel would kill next, and how far off that is')}"
+        yield f"oomlens scan FILE  {tr('the kills that another log or archive holds')}"
         return
     for advice in diagnosis.advice[:2]:
         command = next(

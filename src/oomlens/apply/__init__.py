@@ -1,0 +1,1 @@
+"""Carries out a plan with a journal, verifies it, takes it back."""

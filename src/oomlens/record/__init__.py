@@ -1,0 +1,1 @@
+"""The flight recorder: a small bounded history of memory."""
