@@ -1,0 +1,13 @@
+"""The doing halves of all actions, by the names of `oomlens.plan.actions`. by-hand has none: a person does it."""
+
+from __future__ import annotations
+
+from oomlens.apply.action import Doer
+from oomlens.apply.actions import edit_file, run_program, set_value
+
+DOERS: tuple[Doer, ...] = (
+    edit_file.DOER,
+    run_program.DOER,
+    set_value.DOER,
+)
+BY_NAME = {doer.name: doer for doer in DOERS}

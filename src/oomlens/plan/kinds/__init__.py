@@ -1,0 +1,1 @@
+"""Kinds of plans: one file a kind, `propose(wish, facts) -> proposals`; pure."""
