@@ -212,7 +212,7 @@ class Engine:
         diff: list[str] = []
         for step in self._to_undo(application):
             record = application.steps[step.id]
-            if record.progress is not Progress.DONE or _settling(step) or not _tells(step):
+            if record.progress is not Progress.DONE or not _tells(step):
                 continue
             doer = DOERS[step.action]
             state = self._observe(step)
@@ -247,7 +247,9 @@ class Engine:
         for step in self._to_undo(application):
             doer, record = DOERS[step.action], application.steps[step.id]
             self._at(f"undoing {step.id}")
-            if _settling(step) or not doer.same(record.before, self._observe(step)) or not _tells(step):
+            # What was interrupted may have left more than the state shows, such as a half-written file beside it.
+            interrupted = record.progress is Progress.DOING
+            if interrupted or not _tells(step) or not doer.same(record.before, self._observe(step)):
                 doer.undo(step, record.before, self._machine)
             self._at(f"undid {step.id}")
             self._journal.append(application, {"event": Progress.UNDONE, "step": step.id})
