@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oomlens.cli.plan import document
 from oomlens.i18n import english
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Check, Plan, Refusal, Text, Watch
@@ -56,6 +59,16 @@ def test_a_plan_comes_back_from_json_as_it_was() -> None:
         json.dumps(document_of([a_plan()], [Refusal("x", "swap", "/", Text("no"), Text("try"), ("ls",))]))
     )
     assert plans_of(document) == (a_plan(),)
+
+
+def test_a_plan_document_fits_its_schema() -> None:
+    refusal = Refusal("no-swap-here", "swap", "/", Text("no"), None, ("ls",))
+    schema = json.loads((Path(__file__).parents[2] / "docs/plan.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(document([a_plan()], [refusal]), schema)
+    wrong = document([a_plan()], [])
+    wrong["plans"][0]["steps"][0]["effect"] = "soon"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, schema)
 
 
 def test_the_same_change_has_the_same_id_whatever_led_to_it() -> None:
