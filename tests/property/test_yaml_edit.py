@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from oomlens.host.read.yaml_places import read_yaml
 from oomlens.plan.yaml_compare import changed_places
-from oomlens.plan.yaml_edit import YamlEditError, append, find, merge, scalar, spliced, splices_of
+from oomlens.plan.yaml_edit import YamlEditError, append, merge, spliced, splices_of
+from oomlens.plan.yaml_find import find, scalar
 from oomlens.plan.yaml_spell import Bare
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from oomlens.model.yaml_text import Form, Node, Style, YamlText
+from oomlens.plan.yaml_find import Path, is_key, value_of
 from oomlens.plan.yaml_spell import Layout, Wanted, flow, item_lines, lines_of, spelled
 
-Path = Sequence[str | int]
 _PROBE = re.compile(rb" *(?:[-?] +)*")
 _BLANKS = re.compile(rb" *")
 # Line breaks to YAML 1.1 that are none to most editors: where a line ends is then a matter of opinion.
@@ -46,51 +46,6 @@ def spliced(content: bytes, splices: Iterable[Splice]) -> bytes:
         done += content[at : splice.start] + splice.new
         at = splice.end
     return bytes(done + content[at:])
-
-
-def value_of(node: Node | None, key: str) -> Node | None:
-    """The value of a mapping's key, aliases and merge keys (`<<`) followed; None where there is none."""
-    for mapping in _with_merged(node):
-        own = [value for name, value in mapping.pairs if _is_key(name, key)]
-        if own:
-            return _real(own[-1])
-    return None
-
-
-def find(node: Node | None, path: Path) -> Node | None:
-    """The value at a path of keys and numbers of list items; None where there is none."""
-    for step in path:
-        if isinstance(step, str):
-            node = value_of(node, step)
-        else:
-            items = items_of(node)
-            node = items[step] if -len(items) <= step < len(items) else None
-    return _real(node)
-
-
-def items_of(node: Node | None) -> tuple[Node, ...]:
-    """The items of a sequence; none of anything else."""
-    node = _real(node)
-    return tuple(_real(item) or item for item in node.items) if node is not None and node.form is Form.SEQUENCE else ()
-
-
-def keys_of(node: Node | None) -> tuple[str, ...]:
-    """The keys of a mapping, those merged in last."""
-    keys = (name for mapping in _with_merged(node) for name, _ in mapping.pairs if name.form is Form.SCALAR)
-    return tuple(dict.fromkeys(name.text for name in keys if not _is_merge(name)))
-
-
-def scalar(node: Node | None, *path: str | int) -> str | None:
-    """The text of a scalar; None where there is none, or it is null."""
-    found = find(node, path)
-    if found is None or found.form is not Form.SCALAR or found.style is Style.EMPTY:
-        return None
-    return None if found.style is Style.PLAIN and found.text in ("null", "~", "Null", "NULL") else found.text
-
-
-def line_of(text: YamlText, node: Node) -> int:
-    """The line that a value begins on, from 1."""
-    return text.content.count(b"\n", 0, node.start) + 1
 
 
 def merge(text: YamlText, document: int, path: Path, wanted: Wanted) -> bytes:
@@ -166,7 +121,7 @@ class _Editor:
         self._json = node.style is Style.FLOW and all(name.style is Style.DOUBLE for name, _ in node.pairs) and (
             bool(node.items) or self._json
         )  # fmt: skip
-        found = [value for name, value in node.pairs if _is_key(name, key)]
+        found = [value for name, value in node.pairs if is_key(name, key)]
         if len(found) > 1:
             raise YamlEditError("duplicate", where)
         return found[0] if found else None
@@ -314,36 +269,8 @@ class _Editor:
         return dash - start
 
 
-def _is_key(name: Node, key: str) -> bool:
-    return name.form is Form.SCALAR and name.text == key
-
-
 def _is_null(node: Node) -> bool:
     return node.style is Style.EMPTY or (node.style is Style.PLAIN and node.text in ("null", "~", "Null", "NULL"))
-
-
-def _real(node: Node | None) -> Node | None:
-    """What an alias stands for."""
-    while node is not None and node.form is Form.ALIAS:
-        node = node.target
-    return node
-
-
-def _is_merge(name: Node) -> bool:
-    return name.form is Form.SCALAR and name.style is Style.PLAIN and name.text == "<<"
-
-
-def _with_merged(node: Node | None) -> Iterator[Node]:
-    """A mapping and those merged into it, the nearest first; each once, however often it is merged in."""
-    todo, seen = [_real(node)], set[int]()
-    while todo:
-        here = todo.pop(0)
-        if here is None or here.form is not Form.MAPPING or id(here) in seen:
-            continue
-        seen.add(id(here))
-        yield here
-        sources = [_real(value) for name, value in here.pairs if _is_merge(name)]
-        todo[:0] = [one for source in sources for one in (items_of(source) or (source,))]
 
 
 def _last(node: Node) -> Node:
