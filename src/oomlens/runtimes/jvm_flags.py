@@ -14,6 +14,7 @@ TOOL_OPTIONS, LAUNCHER_OPTIONS, COMMAND_LINE, LAST_OPTIONS = (
     "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "command line", "_JAVA_OPTIONS",
 )  # fmt: skip
 ORDER = (TOOL_OPTIONS, LAUNCHER_OPTIONS, COMMAND_LINE, LAST_OPTIONS)
+VARIABLES = (TOOL_OPTIONS, LAUNCHER_OPTIONS, LAST_OPTIONS)
 
 # Options of the launcher whose value is the next argument.
 _WITH_VALUE = frozenset(
@@ -81,7 +82,11 @@ class Flags:
 def size_of(text: str) -> int | None:
     """`64m`, `1g`, `1048576`, `0x100000`: bytes, as the JVM reads sizes; None for anything else."""
     found = _SIZE.fullmatch(text)
-    return None if found is None else int(found["number"], 0 if "x" in text.lower() else 10) << _SHIFT[found["unit"].lower()]
+    return (
+        None
+        if found is None
+        else int(found["number"], 0 if "x" in text.lower() else 10) << _SHIFT[found["unit"].lower()]
+    )
 
 
 def suffixed(size_bytes: int) -> str:

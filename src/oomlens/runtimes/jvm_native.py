@@ -11,14 +11,17 @@ from typing import NamedTuple
 
 KIB = 1024
 _CATEGORY = re.compile(
-    r"^-\s+(?P<name>[A-Z][A-Za-z ]{0,40}?)\s+\(reserved=[0-9]{1,15}KB, committed=(?P<committed>[0-9]{1,15})KB", re.MULTILINE
+    r"^-\s+(?P<name>[A-Z][A-Za-z ]{0,40}?)\s+\(reserved=[0-9]{1,15}KB, committed=(?P<committed>[0-9]{1,15})KB",
+    re.MULTILINE,
 )
 _TOTAL = re.compile(r"^Total: reserved=[0-9]{1,15}KB, committed=(?P<committed>[0-9]{1,15})KB", re.MULTILINE)
 _THREADS = re.compile(r"\(threads? #(?P<count>[0-9]{1,9})\)")
 _CLASSES = re.compile(r"\(classes #(?P<count>[0-9]{1,9})\)")
 # Serial, Parallel and G1 (25: `total reserved …, committed …`); ZGC; Shenandoah.
 _HEAP_LINES = (
-    re.compile(r"total (?:reserved [0-9]{1,15}K, committed )?(?P<total>[0-9]{1,15})(?P<unit>K), used (?P<used>[0-9]{1,15})(?P<used_unit>K)"),
+    re.compile(
+        r"total (?:reserved [0-9]{1,15}K, committed )?(?P<total>[0-9]{1,15})(?P<unit>K), used (?P<used>[0-9]{1,15})(?P<used_unit>K)"
+    ),
     re.compile(r"ZHeap\s+used (?P<used>[0-9]{1,9})(?P<used_unit>M), capacity (?P<total>[0-9]{1,9})(?P<unit>M)"),
     re.compile(r"(?P<total>[0-9]{1,15})(?P<unit>[KMG]) committed, (?P<used>[0-9]{1,15})(?P<used_unit>[KMG]) used"),
 )
@@ -27,7 +30,9 @@ _METASPACE_BOTH = re.compile(
     r"^\s*Both:\s+[0-9.]+ [KMG]?B(?:ytes)? reserved,\s+(?P<number>[0-9]+(?:\.[0-9]+)?) (?P<unit>bytes|KB|MB|GB)[^\n]* committed",
     re.MULTILINE,
 )
-_CODE_LINE = re.compile(r"(?:CodeHeap '[^']{1,60}'|CodeCache): size=[0-9]{1,12}Kb,? used=[0-9]{1,12}Kb,? max_used=(?P<used>[0-9]{1,12})Kb")
+_CODE_LINE = re.compile(
+    r"(?:CodeHeap '[^']{1,60}'|CodeCache): size=[0-9]{1,12}Kb,? used=[0-9]{1,12}Kb,? max_used=(?P<used>[0-9]{1,12})Kb"
+)
 _FLAG_LINE = re.compile(r"^\s*[a-z_0-9]+\s+(?P<name>[A-Za-z0-9_]{1,80})\s+:?=\s+(?P<value>\S{1,200})\s", re.MULTILINE)
 _SEEN = re.compile(r"^memory_limit_in_bytes: (?P<value>[^\n]{1,40})$", re.MULTILINE)
 _SHIFT = {"K": 10, "M": 20, "G": 30}

@@ -65,49 +65,66 @@ def caps_for(flags: Flags, native: Native | None) -> Caps:
     return Caps(metaspace, direct)
 
 
-def parts_beside(flags: Flags, native: Native | None, *, threads: int | None, unaccounted_bytes: int | None) -> tuple[Part, ...]:
-    """What a JVM takes beside its heap, part by part, largest assumptions last.
+def parts_beside(
+    flags: Flags,
+    native: Native | None,
+    *,
+    scale_bytes: int,
+    threads: int | None = None,
+    unaccounted_bytes: int | None = None,
+) -> tuple[Part, ...]:
+    """What a JVM takes beside its heap, part by part.
 
+    scale_bytes: the limit, or the heap; small ones are taken to hold small programs where nothing was measured.
     threads: as the kernel counts them. unaccounted_bytes: anonymous memory of the process that the JVM does not know of.
     """
     native = native or Native()
     parts = [
-        _metaspace(flags, native),
-        _direct(flags, native),
-        Part("code", native.code_bytes, MEASURED) if native.code_bytes is not None
-        else Part("code", min(_ASSUMED_CODE_BYTES, flags.size("ReservedCodeCacheSize") or _ASSUMED_CODE_BYTES), ASSUMED),
-        _threads(native, threads),
+        _metaspace(flags, native, scale_bytes),
+        _direct(flags, native, scale_bytes),
+        _code(flags, native, scale_bytes),
+        _threads(native, threads, scale_bytes),
         _base(native, unaccounted_bytes),
-    ]  # fmt: skip
+    ]
     rest = sum(part.size_bytes for part in parts if part.name not in ("base", "metaspace"))
     return (*parts, Part("slack", max(2 * MIB, rest // 10), ASSUMED))
 
 
-def _metaspace(flags: Flags, native: Native) -> Part:
+def _metaspace(flags: Flags, native: Native, scale_bytes: int) -> Part:
     cap = flags.size("MaxMetaspaceSize")
     if cap is not None:
         return Part("metaspace", cap, FLAG)
     missing = caps_for(flags, native).metaspace_bytes
     if missing is not None:
         return Part("metaspace", missing, MEASURED)
-    classes = native.classes if native.classes is not None else _ASSUMED_CLASSES
-    return Part("metaspace", _up(_CLASSES_BASE_BYTES + _CLASS_BYTES * classes), ASSUMED)
+    if native.classes is not None:
+        return Part("metaspace", _up(_CLASSES_BASE_BYTES + _CLASS_BYTES * native.classes), MEASURED)
+    usual = _CLASSES_BASE_BYTES + _CLASS_BYTES * _ASSUMED_CLASSES
+    return Part("metaspace", _up(min(usual, scale_bytes // 8)), ASSUMED)
 
 
-def _direct(flags: Flags, native: Native) -> Part:
+def _direct(flags: Flags, native: Native, scale_bytes: int) -> Part:
     cap = flags.size("MaxDirectMemorySize")
     if cap:
         return Part("direct", cap, FLAG)
     if native.direct_bytes is not None:
         # What it has not used by now is within the base, up to the cap of 10 MiB.
         return Part("direct", _up(int(native.direct_bytes * 1.5)), MEASURED)
-    return Part("direct", _ASSUMED_DIRECT_BYTES, ASSUMED)
+    return Part("direct", min(_ASSUMED_DIRECT_BYTES, scale_bytes // 32), ASSUMED)
 
 
-def _threads(native: Native, threads: int | None) -> Part:
+def _code(flags: Flags, native: Native, scale_bytes: int) -> Part:
+    if native.code_bytes is not None:
+        return Part("code", native.code_bytes, MEASURED)
+    cap = flags.size("ReservedCodeCacheSize")
+    usual = min(_ASSUMED_CODE_BYTES, scale_bytes // 16)
+    return Part("code", cap, FLAG) if cap is not None and cap < usual else Part("code", usual, ASSUMED)
+
+
+def _threads(native: Native, threads: int | None, scale_bytes: int) -> Part:
     count = max(threads or 0, native.threads or 0)
     if not count:
-        return Part("threads", _ASSUMED_THREADS * _MOST_PER_THREAD, ASSUMED)
+        return Part("threads", min(_ASSUMED_THREADS * _MOST_PER_THREAD, scale_bytes // 32), ASSUMED)
     if native.thread_bytes is not None and native.threads:
         each = max(int(native.thread_bytes / native.threads * 1.25), _LEAST_PER_THREAD)
         return Part("threads", count * each, MEASURED)

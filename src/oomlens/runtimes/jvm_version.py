@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NUMBERS = re.compile(r"(?:1\.)?(?P<feature>[0-9]{1,3})(?:\.0(?:_(?P<update>[0-9]{1,4})|\.(?P<patch>[0-9]{1,4})(?:[.+-]|$))?|u(?P<u>[0-9]{1,4}))?")
+_NUMBERS = re.compile(
+    r"(?:1\.)?(?P<feature>[0-9]{1,3})(?:\.0(?:_(?P<update>[0-9]{1,4})|\.(?P<patch>[0-9]{1,4})(?:[.+-]|$))?|u(?P<u>[0-9]{1,4}))?"
+)
 _PRINTED = re.compile(r"^JDK (?P<version>[0-9][^\s]{0,40})", re.MULTILINE)
 _RELEASE = re.compile(r'^JAVA_VERSION="(?P<version>[^"\n]{1,40})"', re.MULTILINE)
 
@@ -23,10 +25,9 @@ class JvmVersion(NamedTuple):
     @property
     def shown(self) -> str:
         """As people write it."""
-        if self.update is None:
-            number = str(self.feature)
-        else:
-            number = f"8u{self.update}" if self.feature == 8 else f"{self.feature}.0.{self.update}"
+        number = str(self.feature)
+        if self.update is not None:
+            number += f"u{self.update}" if self.feature == 8 else f".0.{self.update}"
         return f"{number} (OpenJ9)" if self.openj9 else number
 
 

@@ -1,0 +1,228 @@
+"""jvm: a JVM's heap and what is beside it fit into its limit, and the next shortage is a Java error."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from oomlens.i18n import message
+from oomlens.model.finding import Evidence
+from oomlens.model.plan import Plan, Proposal, Refusal, Step, Text, Watch
+from oomlens.plan.assemble import make_plan
+from oomlens.plan.jvm.choose import HEAP_NAMES, Choice, JvmWish, choose
+from oomlens.plan.jvm.facts import JvmFacts
+from oomlens.plan.jvm.notes import notes
+from oomlens.plan.start.place import Place, Setting, refused, step_for
+from oomlens.plan.start.words import Words, rewritten
+from oomlens.runtimes.jvm_flags import COMMAND_LINE, LAST_OPTIONS, LAUNCHER_OPTIONS, TOOL_OPTIONS, flag_of, suffixed
+from oomlens.runtimes.jvm_heap import MIB
+
+KIND = "jvm"
+_YOUNG_SECONDS = 600  # before that, classes and code are still being loaded
+
+
+@dataclass(frozen=True, slots=True)
+class JvmTarget:
+    """What the plan is for. place: where its options are set. raise_argv: arguments of `oomlens plan` that raise its limit, without the size.
+
+    after: steps that follow the change, such as daemon-reload and a restart. watch: what verify counts.
+    """
+
+    place: Place
+    raise_argv: tuple[str, ...] = ()
+    after: tuple[Step, ...] = ()
+    watch: Watch = field(default_factory=Watch)
+    argv: tuple[str, ...] = ()
+
+
+def propose(wish: JvmWish, facts: JvmFacts, target: JvmTarget) -> tuple[Proposal, ...]:
+    """One plan, or why there is none."""
+    if facts.limit_bytes is None:
+        return (
+            refused(
+                KIND, facts.target, "no-limit", message("There is no memory limit that {target} could be fitted into."),
+                Text(message("Give one: --limit 512M")), target=facts.target,
+            ),
+        )  # fmt: skip
+    choice = choose(wish, facts)
+    refusal = _refused(wish, facts, choice, target)
+    if refusal is not None:
+        return (refusal,)
+    step = step_for(target.place, setting_of(choice, facts), KIND, facts.target)
+    if isinstance(step, Refusal):
+        return (step,)
+    dump = "HeapDumpPath" in choice.wanted and (choice.heap_bytes or (choice.now.max_bytes if choice.now else None))
+    return (
+        make_plan(
+            Plan(
+                kind=KIND,
+                remedy="set-jvm-heap",
+                target=facts.target,
+                title=_title(facts, choice),
+                steps=(step, *target.after),
+                argv=target.argv,
+                why=tuple(_why(facts, choice, target)),
+                arithmetic=tuple(_arithmetic(facts, choice)),
+                cost_bytes=dump or None,
+                cost_of="disk" if dump else None,
+                warnings=(*_warnings(facts, choice), *facts.gaps),
+                watch=target.watch,
+            )
+        ),
+    )
+
+
+def setting_of(choice: Choice, facts: JvmFacts) -> Setting:
+    """The options as a setting; the variable is one that wins over what is set elsewhere."""
+    words = Words(_name_of, choice.wanted, choice.drop)
+    rivals = set(choice.wanted)
+    if choice.heap_bytes is not None:
+        rivals |= HEAP_NAMES
+    last = facts.flags.source_of(*rivals)
+    variable = LAST_OPTIONS if last in (COMMAND_LINE, LAUNCHER_OPTIONS, LAST_OPTIONS) else TOOL_OPTIONS
+    return Setting(variable, lambda old: rewritten(old or "", words), words)
+
+
+def _name_of(word: str) -> str | None:
+    flag = flag_of(word)
+    return None if flag is None else flag.name
+
+
+def _title(facts: JvmFacts, choice: Choice) -> Text:
+    values = {"target": facts.target, "flags": " ".join(choice.wanted.values()), "limit_bytes": facts.limit_bytes}
+    if choice.heap_bytes is None:
+        return Text(message("JVM {target}: end with a Java error instead of a kill ({flags})"), values)
+    return Text(message("JVM {target}: fit the heap into {limit_bytes} ({flags})"), values)
+
+
+def _refused(wish: JvmWish, facts: JvmFacts, choice: Choice, target: JvmTarget) -> Refusal | None:
+    limit = facts.limit_bytes or 0
+    beside = sum(part.size_bytes for part in choice.parts)
+    if choice.fits_bytes is None:
+        text = message("{limit_bytes} leave no heap: what is beside it needs {beside_bytes}.")
+        hint = raise_hint(target, beside + 64 * MIB + facts.others_bytes)
+        return refused(KIND, facts.target, "limit-too-small", text, hint, limit_bytes=limit, beside_bytes=beside)
+    if wish.heap_bytes is not None and wish.heap_bytes > choice.fits_bytes:
+        wanted, fits = wish.heap_bytes + beside, choice.fits_bytes
+        text = message(
+            "A heap of {heap_bytes} needs a limit of {wanted_bytes}; {limit_bytes} take one of {fits_bytes}."
+        )
+        hint = raise_hint(target, wanted + facts.others_bytes)
+        values = {"heap_bytes": wish.heap_bytes, "wanted_bytes": wanted, "limit_bytes": limit, "fits_bytes": fits}
+        return refused(KIND, facts.target, "heap-does-not-fit", text, hint, **values)
+    if not choice.wanted:
+        text = message(
+            "{target} fits already: it needs {needed_bytes} of {limit_bytes}, and ends with a Java error before that."
+        )
+        needed = choice.needed_bytes or 0
+        return refused(
+            KIND, facts.target, "fits-already", text, None, target=facts.target, needed_bytes=needed, limit_bytes=limit
+        )
+    return None
+
+
+def raise_hint(target: JvmTarget, size_bytes: int) -> Text:
+    """How the limit is raised instead."""
+    grain = 16 * MIB
+    wanted = -(-size_bytes // grain) * grain
+    if not target.raise_argv:
+        return Text(message("raise its limit to {wanted_bytes}"), {"wanted_bytes": wanted})
+    command = shlex.join(["oomlens", "plan", *target.raise_argv, f"{wanted // MIB}M"])
+    return Text(message("raise its limit to {wanted_bytes}: {command}"), {"wanted_bytes": wanted, "command": command})
+
+
+def _why(facts: JvmFacts, choice: Choice, target: JvmTarget) -> Iterator[Text]:
+    yield from (note.text for note in notes(facts))
+    limit, needed, now = facts.limit_bytes, choice.needed_bytes, choice.now
+    if limit is None or needed is None or now is None:
+        return
+    if choice.heap_bytes is not None and choice.heap_bytes != now.max_bytes:
+        yield Text(
+            message("this way: the heap goes from {heap_bytes} to {new_bytes}, the limit stays"),
+            {"heap_bytes": now.max_bytes, "new_bytes": choice.heap_bytes},
+        )
+    if needed > limit:
+        yield Text(
+            message("the other way costs {more_bytes} of RAM: with a heap of {heap_bytes} it needs {needed_bytes}, and has {limit_bytes}"),
+            {"heap_bytes": now.max_bytes, "more_bytes": needed - limit, "needed_bytes": needed, "limit_bytes": limit},
+        )  # fmt: skip
+        yield raise_hint(target, needed + facts.others_bytes)
+
+
+def _arithmetic(facts: JvmFacts, choice: Choice) -> Iterator[Evidence]:
+    yield Evidence("limit", facts.limit_bytes, "bytes", _limit_of(facts))
+    if choice.now is not None:
+        yield Evidence("heap now", choice.now.max_bytes, "bytes", _source(facts, choice.now.because))
+    if facts.heap_use is not None:
+        yield Evidence("heap in use", facts.heap_use.used_bytes, "bytes", message("garbage included"))
+    for part in choice.parts:
+        yield Evidence(part.name, part.size_bytes, "bytes", _origin(part.origin))
+    beside = sum(part.size_bytes for part in choice.parts)
+    if choice.fits_bytes is not None and facts.limit_bytes is not None:
+        room = facts.limit_bytes - beside
+        told = (
+            f"{facts.limit_bytes} - {beside}"
+            if choice.fits_bytes <= room and room - choice.fits_bytes < 2 * MIB
+            else None
+        )
+        yield Evidence(
+            "heap that fits",
+            choice.fits_bytes,
+            "bytes",
+            told or message("a share of the limit, as little was measured"),
+        )
+    if choice.needed_bytes is not None and choice.now is not None:
+        yield Evidence(
+            "limit for the heap now",
+            choice.needed_bytes,
+            "bytes",
+            f"{choice.now.max_bytes} + {choice.needed_bytes - choice.now.max_bytes}",
+        )
+
+
+def _limit_of(facts: JvmFacts) -> str:
+    if not facts.others_bytes:
+        return facts.limit_of
+    return f"{facts.limit_of}: {(facts.limit_bytes or 0) + facts.others_bytes} - {facts.others_bytes} (others)"
+
+
+def _source(facts: JvmFacts, because: str) -> str:
+    flag = facts.flags.get(because)
+    return flag.text if flag is not None else because
+
+
+def _origin(origin: str) -> str:
+    return {
+        "flag": message("as a flag says"),
+        "measured": message("measured"),
+        "assumed": message("assumed"),
+    }[origin]
+
+
+def _warnings(facts: JvmFacts, choice: Choice) -> Iterator[Text]:
+    use, heap = facts.heap_use, choice.heap_bytes
+    if use is not None and heap is not None and use.used_bytes > heap:
+        yield Text(
+            message(
+                "its heap held {used_bytes} when it was looked at, garbage included: if more than {heap_bytes} of that is alive,"
+                " it ends with an OutOfMemoryError, and only a higher limit or less data helps"
+            ),
+            {"used_bytes": use.used_bytes, "heap_bytes": heap},
+        )
+    if not choice.measured:
+        yield Text(message("nothing was measured: the sizes beside the heap are assumptions; plan again while it runs"))
+    elif facts.uptime_seconds is not None and facts.uptime_seconds < _YOUNG_SECONDS:
+        yield Text(
+            message("measured {uptime_seconds} after its start: classes and code may still grow; plan again later"),
+            {"uptime_seconds": facts.uptime_seconds},
+        )
+    if any(each.startswith("-XX:+ExitOn") for each in choice.wanted.values()):
+        yield Text(
+            message(
+                "with ExitOnOutOfMemoryError the JVM ends (status 3) at the first OutOfMemoryError, even one that the program would catch"
+            )
+        )
+    dump = choice.wanted.get("HeapDumpPath")
+    if dump is not None:
+        yield Text(message("a heap dump is as large as the heap, and holds whatever the program held, secrets too"))
