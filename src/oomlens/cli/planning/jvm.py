@@ -96,8 +96,9 @@ def _absolute(path: str) -> str:
 
 
 def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, place: Place) -> JvmFacts | Refusal:
-    from oomlens.host.read.jvm_facts import given_facts, is_jvm, live_facts
+    from oomlens.host.read.jvm_facts import is_jvm, live_facts
     from oomlens.i18n import message
+    from oomlens.plan.jvm.given import given_facts
     from oomlens.plan.start.place import refused
     from oomlens.runtimes.jvm_version import version_of
 

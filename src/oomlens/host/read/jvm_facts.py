@@ -1,4 +1,4 @@
-"""A live JVM, or flags and a limit that a person gives -> what a planner needs to know."""
+"""A running JVM -> what a planner needs to know."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from oomlens.i18n import message
 from oomlens.model.plan import Text
 from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
 from oomlens.plan.jvm.facts import JvmFacts
-from oomlens.plan.start import yaml_env
-from oomlens.plan.start.place import FilePlace, Place, YamlPlace
-from oomlens.plan.start.variables import assignments
-from oomlens.plan.start.words import options_in
-from oomlens.runtimes.jvm_flags import VARIABLES, argfiles_in, expanded, read_flags, words
+from oomlens.runtimes.jvm_flags import argfiles_in, expanded, read_flags
 from oomlens.runtimes.jvm_native import (
     HeapUse,
     Native,
@@ -41,34 +37,6 @@ def is_jvm(reader: Reader, process: Process) -> bool:
     """Whether a process is a JVM, by its program and libraries."""
     view = ProcessView(reader.tree.root / "proc", process.pid)
     return recognised(view.traits(process.comm)) == "jvm"
-
-
-def given_facts(target: str, flags: str, place: Place, limit_bytes: int | None, version: JvmVersion | None) -> JvmFacts:
-    """Facts of a JVM that does not run here: what a person typed, and what stands where it is started."""
-    told, environment = set_in_place(place)
-    given = read_flags(("java", *told, *words(flags)), environment)
-    return JvmFacts(target, given, version, limit_bytes=limit_bytes, limit_of="--limit" if limit_bytes else "")
-
-
-def set_in_place(place: Place) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Options on the command line, and the JVM's variables, as a file has them."""
-    if isinstance(place, YamlPlace):
-        found = {name: yaml_env.variable(place.text, place.place, name) for name in VARIABLES}
-        return yaml_env.arguments(place.text, place.place), {name: value for name, value in found.items() if value}
-    if not isinstance(place, FilePlace):
-        return (), {}
-    text = place.file.content.decode("utf-8", "backslashreplace")
-    lines = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
-    set_here: dict[str, str] = {}
-    for name in VARIABLES:
-        try:
-            found = assignments(text, name)
-        except ValueError:
-            continue
-        if found:
-            set_here[name] = found[-1].value
-    mine = [line for line in lines if not any(f"{name}=" in line for name in VARIABLES)]
-    return options_in("\n".join(mine)), set_here
 
 
 def live_facts(

@@ -15,7 +15,7 @@ from oomlens.plan.jvm.facts import JvmFacts
 from oomlens.plan.jvm.notes import notes
 from oomlens.plan.start.place import Place, Setting, refused, step_for
 from oomlens.plan.start.words import Words, rewritten
-from oomlens.runtimes.jvm_flags import COMMAND_LINE, LAST_OPTIONS, LAUNCHER_OPTIONS, TOOL_OPTIONS, flag_of, suffixed
+from oomlens.runtimes.jvm_flags import COMMAND_LINE, LAST_OPTIONS, LAUNCHER_OPTIONS, TOOL_OPTIONS, flag_of
 from oomlens.runtimes.jvm_heap import MIB
 
 KIND = "jvm"
