@@ -28,10 +28,8 @@ def collected() -> Catalog:
     for path in sorted(PACKAGE.rglob("*.py")):
         for text in _texts_of(ast.parse(path.read_bytes())):
             catalog.add(text)
-    for _path, _line, text, _comments, _context in extract_from_dir(
-        str(PACKAGE), [("**.j2", "jinja2")], keywords={"tr": None}
-    ):
-        catalog.add(text)
+    for found in extract_from_dir(str(PACKAGE), [("**.j2", "jinja2")], keywords={"tr": None}):
+        catalog.add(found[2])
     return catalog
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -292,3 +294,35 @@ def test_owners_are_kept_and_restored(root: Path) -> None:
     engine.rollback(application)
     about = (root / "etc/fstab").stat()
     assert (about.st_uid, about.st_gid) == (12, 34)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from oomlens.apply.engine import Engine
+from oomlens.apply.journal import Journal
+from oomlens.apply.machine import Machine
+from test_apply import FakeService, plan_of
+root, state, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+left = [number]
+def at(point):
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+os.fsync = (lambda real: lambda fd: (at("fsync"), real(fd)))(os.fsync)  # also in the midst of a write
+engine = Engine(Machine(root, FakeService(root)), Journal(state), at=at)
+engine.rollback(engine.apply(plan_of()).application)
+"""
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, 7, 9, 12, 14, 19, 25, 31, 40, 50])
+def test_killed_for_real_it_is_taken_back(tmp_path: Path, number: int) -> None:
+    root = make_root(tmp_path / "root")
+    before = tree_bytes(root)
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), *filter(None, sys.path)])
+    program = [sys.executable, "-c", KILLED, str(root), str(tmp_path / "state"), str(number)]
+    done = subprocess.run(program, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, check=False)
+    assert done.returncode == -9, done.stderr.decode()
+    for application in reversed(Journal(tmp_path / "state").applications()):
+        engine_of(root).rollback(application)
+    assert tree_bytes(root) == before

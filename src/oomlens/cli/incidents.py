@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from oomlens.cli.reading import Reading
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
     from oomlens.model.finding import Diagnosis
+    from oomlens.model.report import Report
 
 
-def diagnosed(asked: argparse.Namespace, wanted: str | None, tr: Translate) -> tuple[Diagnosis | None, str | None]:
-    """The wanted incident of the sources, else the latest; or what was wrong with the request."""
+class Found(NamedTuple):
+    """reports: all of the sources, light. diagnosis: of the chosen one. problem: what was wrong with the request."""
+
+    reports: Sequence[Report]
+    diagnosis: Diagnosis | None
+    problem: str | None = None
+
+
+def diagnosed(reading: Reading, wanted: str | None, tr: Translate) -> Found:
+    """The incident with the wanted id, else the latest."""
     from oomlens.cli.diagnose import choose
     from oomlens.cli.jsonout import Spool
     from oomlens.diagnose.page import diagnosis_of
@@ -23,10 +32,10 @@ def diagnosed(asked: argparse.Namespace, wanted: str | None, tr: Translate) -> t
     from oomlens.pipeline import merge
 
     with closing(Spool()) as spool:
-        reports = list(merge(map(spool.keep, Reading(asked, tr).reports())))
+        reports = merge(map(spool.keep, reading.reports()))
         chosen, problem = choose(reports, wanted, tr)
         if chosen is None:
-            return None, problem
+            return Found(reports, None, problem)
         whole = report_from_dict(spool.whole(chosen))
     others = tuple(whole if report is chosen else report for report in reports)
-    return diagnosis_of(Incident(whole, others)), None
+    return Found(reports, diagnosis_of(Incident(whole, others)))

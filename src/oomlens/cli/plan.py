@@ -16,6 +16,7 @@ from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
+    from oomlens.model.finding import Diagnosis
     from oomlens.model.plan import Plan, Refusal
     from oomlens.model.wish import Wish
 
@@ -127,16 +128,17 @@ def _proposed(args: argparse.Namespace, reader: Reader, tr: Translate) -> Iterat
         yield from _for_wish(wish, made_for, args, reader, tr)
 
 
-def _incident(args: argparse.Namespace, tr: Translate) -> Any:
+def _incident(args: argparse.Namespace, tr: Translate) -> Diagnosis | None:
     from oomlens.cli.incidents import diagnosed
+    from oomlens.cli.reading import Reading
 
     asked = argparse.Namespace(
         sources=args.source, root=args.root, no_progress=False, quiet=not args.source, exit_code=False
     )
-    diagnosis, problem = diagnosed(asked, args.incident, tr)
-    if problem:
-        say(problem)
-    return diagnosis
+    found = diagnosed(Reading(asked, tr), args.incident, tr)
+    if found.problem:
+        say(found.problem)
+    return found.diagnosis
 
 
 def _for_wish(

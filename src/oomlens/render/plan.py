@@ -13,8 +13,11 @@ from oomlens.render.sizes import size
 
 
 def told(text: Text, tr: Translate) -> str:
-    """A sentence with its values."""
-    return sentence(text.text, text.values, tr)
+    """A sentence with its values; of a plan that somebody wrote by hand, whatever it holds."""
+    try:
+        return visible(sentence(text.text, text.values, tr))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return visible(text.text)
 
 
 def render(plans: Sequence[Plan], refusals: Sequence[Refusal], tr: Translate) -> str:
@@ -47,11 +50,8 @@ def _step(step: Step, tr: Translate) -> Iterator[str]:
     yield f"  {step.id.rpartition('.')[2] or '-'}. {told(step.title, tr)}  ({effect(step, tr)})"
     if step.safety is Safety.DISRUPTIVE:
         yield f"     {tr('disruptive: only done with --allow {id}').format(id=step.id)}"
-    for line in step.diff[2:]:
+    for line in step.diff[2:] or commands_of(step):
         yield f"     {visible(line)}"
-    if step.safety is Safety.MANUAL:
-        for line in commands_of(step):
-            yield f"     {visible(line)}"
 
 
 def effect(step: Step, tr: Translate) -> str:
