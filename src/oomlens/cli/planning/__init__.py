@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm
+from oomlens.cli.planning import jvm, kubernetes
 
-KINDS: tuple[ModuleType, ...] = (jvm,)
+KINDS: tuple[ModuleType, ...] = (
+    jvm,
+    kubernetes,
+)
