@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oomlens.apply.action import Doer
-from oomlens.apply.actions import edit_file, kubernetes_apply, kubernetes_resize, run_program, set_value
+from oomlens.apply.actions import edit_file, kubernetes_apply, kubernetes_resize, run_program, set_value, unit_property
 
 DOERS: tuple[Doer, ...] = (
     edit_file.DOER,
@@ -11,5 +11,6 @@ DOERS: tuple[Doer, ...] = (
     kubernetes_resize.DOER,
     run_program.DOER,
     set_value.DOER,
+    unit_property.DOER,
 )
 BY_NAME = {doer.name: doer for doer in DOERS}

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, kubernetes
+from oomlens.cli.planning import jvm, limit_kubernetes, limit_unit
 
 KINDS: tuple[ModuleType, ...] = (
     jvm,
-    kubernetes,
+    limit_kubernetes,
+    limit_unit,
 )

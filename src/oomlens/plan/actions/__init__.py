@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from oomlens.model.plan import Step
-from oomlens.plan.actions import by_hand, edit_file, kubernetes_apply, kubernetes_resize, run_program, set_value
+from oomlens.plan.actions import (
+    by_hand,
+    edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
+    run_program,
+    set_value,
+    unit_property,
+)
 from oomlens.plan.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -13,6 +21,7 @@ ACTIONS: tuple[Action, ...] = (
     kubernetes_resize.ACTION,
     run_program.ACTION,
     set_value.ACTION,
+    unit_property.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 
