@@ -25,7 +25,11 @@ def observe(step: Step, machine: Machine) -> Json:
         raise StepError(f"systemctl show {unit}: {done.stderr or done.stdout.strip()}")
     runtime = machine.file(unit_property.runtime_file(step))
     where = step.parameters.get("cgroup_file")
+    folder, missing = machine.place(unit_property.runtime_file(step)).parent, 0
+    while not folder.is_dir():
+        folder, missing = folder.parent, missing + 1
     return {
+        "missing_folders": missing,
         "value": done.stdout.strip(),
         "runtime_base64": None if runtime is None else base64.b64encode(runtime.content).decode("ascii"),
         "kernel": machine.tree.text(str(where)) if where else None,
@@ -51,7 +55,7 @@ def undo(step: Step, before: Json, machine: Machine) -> None:
         replace_file(place, base64.b64decode(before["runtime_base64"]), mode=0o644)
     elif place.parent.is_dir():
         remove_file(place)
-        remove_empty_folders([place.parent])
+        remove_empty_folders([*place.parents][: int(before["missing_folders"])])
     _run(machine, "daemon-reload")
     where = step.parameters.get("cgroup_file")
     # systemd need not have told the kernel of a value that only a file took back.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _SECTION = re.compile(r"\[([^\]\n]+)\]\s*")
@@ -20,29 +20,44 @@ class Assignment(NamedTuple):
     last: int
 
 
+class _Line(NamedTuple):
+    """A line with those that it goes on in; lines first..last, from 0, last inclusive."""
+
+    text: str
+    first: int
+    last: int
+
+
+def _logical(lines: Sequence[str]) -> Iterator[_Line]:
+    """The lines that say something; comments and empty ones are left out, also within a value."""
+    at = 0
+    while at < len(lines):
+        first, text = at, lines[at]
+        at += 1
+        if not text.strip() or _comment(text):
+            continue
+        while text.endswith("\\") and at < len(lines):
+            if not _comment(lines[at]):
+                text = text[:-1] + " " + lines[at]
+            at += 1
+        yield _Line(text.strip(), first, at - 1)
+
+
+def _comment(line: str) -> bool:
+    return line.lstrip()[:1] in ("#", ";") and bool(line.strip())
+
+
 def assignments(content: str) -> tuple[Assignment, ...]:
     """All settings of a unit file, in its order; lines that are none are passed over, as systemd does."""
     found: list[Assignment] = []
     section = ""
-    lines = content.split("\n")
-    at = 0
-    while at < len(lines):
-        first, line = at, lines[at]
-        at += 1
-        if not line.strip() or line.lstrip()[:1] in ("#", ";"):
-            continue
-        while line.endswith("\\") and at < len(lines):
-            follow = lines[at]
-            at += 1
-            if follow.lstrip()[:1] not in ("#", ";"):  # comments within a value are left out
-                line = line[:-1] + " " + follow
-        head = _SECTION.fullmatch(line.strip())
+    for line in _logical(content.split("\n")):
+        head = _SECTION.fullmatch(line.text)
+        key, equals, value = line.text.partition("=")
         if head is not None:
             section = head[1]
-            continue
-        key, equals, value = line.partition("=")
-        if equals:
-            found.append(Assignment(section, key.strip(), value.strip(), first, at - 1))
+        elif equals:
+            found.append(Assignment(section, key.strip(), value.strip(), line.first, line.last))
     return tuple(found)
 
 
@@ -90,19 +105,23 @@ def without_setting(content: str, section: str, key: str) -> str:
 
 
 def _added(lines: list[str], section: str, line: str) -> list[str]:
-    heads = [
-        (number, found[1])
-        for number, each in enumerate(lines)
-        if (found := _SECTION.fullmatch(each.strip())) is not None
-    ]
+    heads = [(each.first, found[1]) for each in _logical(lines) if (found := _SECTION.fullmatch(each.text)) is not None]
     own = [number for number, name in heads if name == section]
     if not own:
         body = lines[:-1] if lines and not lines[-1] else lines
-        return [*body, f"[{section}]", line, ""]
+        return [*body, *_closed(body), f"[{section}]", line, ""]
     end = next((number for number, _ in heads if number > own[-1]), len(lines))
     while end - 1 > own[-1] and not lines[end - 1].strip():
         end -= 1
-    return [*lines[:end], line, *lines[end:]] if end < len(lines) else [*lines, line, ""]
+    if end == len(lines):
+        return [*lines, *_closed(lines), line, ""]
+    return [*lines[:end], *_closed(lines[:end]), line, *lines[end:]]
+
+
+def _closed(lines: list[str]) -> list[str]:
+    """An empty line where the last setting would go on in the next."""
+    last = next((each for each in reversed(lines) if each.lstrip()[:1] not in ("#", ";")), "")
+    return [""] if last.endswith("\\") else []
 
 
 def quoted(assignment: str) -> str:
