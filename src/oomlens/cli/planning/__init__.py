@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, limit_kubernetes, limit_unit
+from oomlens.cli.planning import jvm, limit_kubernetes, limit_unit, protect, sacrifice
 
 KINDS: tuple[ModuleType, ...] = (
     jvm,
     limit_kubernetes,
     limit_unit,
+    protect,
+    sacrifice,
 )
