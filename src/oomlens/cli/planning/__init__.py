@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm
+from oomlens.cli.planning import jvm, runtime
 
-KINDS: tuple[ModuleType, ...] = (jvm,)
+KINDS: tuple[ModuleType, ...] = (jvm, runtime)

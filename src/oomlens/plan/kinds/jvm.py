@@ -144,7 +144,10 @@ def _why(facts: JvmFacts, choice: Choice, target: JvmTarget) -> Iterator[Text]:
         )
     if needed > limit:
         yield Text(
-            message("the other way costs {more_bytes} of RAM: with a heap of {heap_bytes} it needs {needed_bytes}, and has {limit_bytes}"),
+            message(
+                    "the other way costs {more_bytes} of RAM: with a heap of {heap_bytes} it needs {needed_bytes},"
+                    " and has {limit_bytes}"
+                ),
             {"heap_bytes": now.max_bytes, "more_bytes": needed - limit, "needed_bytes": needed, "limit_bytes": limit},
         )  # fmt: skip
         yield raise_hint(target, needed + facts.others_bytes)
