@@ -219,6 +219,9 @@ class Engine:
             if not doer.same(record.after, state) and not doer.same(record.before, state):
                 problems.append(_text_of_change(step))
                 diff += _difference(step, record.after, state)
+            elif not doer.same(record.before, state):
+                obstacle = doer.obstacle(step, record.before, self._machine)
+                problems += [obstacle] if obstacle is not None else []
         if problems:
             raise RefusedError(tuple(problems), tuple(diff))
 

@@ -10,4 +10,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-KINDS: tuple[ModuleType, ...] = ()
+from oomlens.cli.planning import limit_container
+
+KINDS: tuple[ModuleType, ...] = (limit_container,)
