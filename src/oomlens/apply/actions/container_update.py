@@ -9,9 +9,9 @@ from oomlens.host.read.container_limits import state_of
 from oomlens.host.read.container_usage import in_use
 from oomlens.host.write.container_engine import update
 from oomlens.i18n import message
+from oomlens.model.container import UNLIMITED, EngineKind
 from oomlens.model.plan import Json, Step, Text
 from oomlens.plan.actions import container_update
-from oomlens.plan.containers.facts import UNLIMITED, EngineKind
 
 
 def observe(step: Step, machine: Machine) -> Json:
@@ -24,9 +24,9 @@ def observe(step: Step, machine: Machine) -> Json:
         raise StepError(str(error)) from error
 
 
-def do(step: Step, before: Json, machine: Machine) -> None:
+def do(step: Step, before: Json, _machine: Machine) -> None:
     """Sets the wanted limits."""
-    _set(step, before, step.parameters["wanted"], machine)
+    _set(step, before, step.parameters["wanted"])
 
 
 def undo(step: Step, before: Json, machine: Machine) -> None:
@@ -39,20 +39,20 @@ def undo(step: Step, before: Json, machine: Machine) -> None:
         for key, value in container_update.set_in(before, stored=_stored(step)).items()
         if step.parameters["wanted"].get(key) is not None
     }
-    _set(step, now, wanted, machine)
+    _set(step, now, wanted)
     left = observe(step, machine)
     if not same(before, left):
         raise StepError(f"{step.target}: its engine took the limits of before, but they do not read back: {left}")
 
 
-def _set(step: Step, now: Json, wanted: Json, machine: Machine) -> None:
+def _set(step: Step, now: Json, wanted: Json) -> None:
     kind, container_id = EngineKind(step.parameters["engine"]), str(step.parameters["id"])
     present = container_update.set_in(now, stored=_stored(step))
     try:
         with Engine(str(step.parameters["host"])) as engine:
             _refuse_to_kill(step, engine, present, wanted)
-            for call in container_update.updates(present, wanted):
-                update(engine, kind, container_id, container_update.spelled(call, kind))
+            for call in container_update.updates(step.parameters, wanted, present):
+                update(engine, kind, container_id, call)
     except EngineError as error:
         raise StepError(f"{step.target}: {error}") from error
 

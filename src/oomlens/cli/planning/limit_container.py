@@ -76,7 +76,8 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """Plans and refusals; changes nothing."""
     from oomlens.host.read.limit_container_facts import Asked, read_facts
     from oomlens.host.read.recreators import Named
-    from oomlens.plan.containers.facts import EngineKind, Wish
+    from oomlens.model.container import EngineKind
+    from oomlens.plan.containers.facts import Wish
     from oomlens.plan.kinds import limit_container
 
     files = Named(

@@ -10,9 +10,9 @@ import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from oomlens.plan.containers.facts import EngineFact, EngineKind
+from oomlens.model.container import EngineFact, EngineKind
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -88,7 +88,7 @@ class Engine:
             lambda: APIClient(base_url=self.host, version="auto", timeout=TIMEOUT_SECONDS)
         )
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

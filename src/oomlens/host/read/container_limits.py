@@ -8,9 +8,9 @@ from typing import Any
 from oomlens.host.read.cgroupfs import find_hierarchy
 from oomlens.host.read.container_engine import Engine
 from oomlens.host.read.tree import Tree
+from oomlens.model.container import UNLIMITED, Limits, limit_of
 from oomlens.model.plan import Json
 from oomlens.plan.actions.container_update import values_of
-from oomlens.plan.containers.facts import UNLIMITED, Limits, limit_of
 
 
 def said_limits(inspected: Mapping[str, Any]) -> Limits:

@@ -13,8 +13,9 @@ from oomlens.host.read.container_limits import kernel_limits, said_limits
 from oomlens.host.read.container_usage import usage_of
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.recreators import Named, recreators_of
+from oomlens.model.container import ContainerFact, EngineKind, limit_of
 from oomlens.model.snapshot import CgroupUsage
-from oomlens.plan.containers.facts import ContainerFact, EngineKind, Facts, Others, limit_of
+from oomlens.plan.containers.facts import Facts, Others
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
 _SERVICE = "com.docker.compose.service"
@@ -56,16 +57,19 @@ def _engine_facts(asked: Asked, reader: Reader) -> Facts:
         found.insert(0, facts)
         if kind is None:
             break  # a person, or the environment, named this one
-    return found[0] if found else Facts(problem="no-socket", where=", ".join(host for _, host in _candidates(asked)))
+    return (
+        found[0]
+        if found
+        else Facts(problem="no-socket", where=", ".join(host for _, host in hosts(os.environ, os.geteuid())))
+    )
 
 
 def _candidates(asked: Asked) -> Sequence[tuple[EngineKind | None, str]]:
-    """Sockets to ask, those that are there; all where none is, so that the errors name them."""
+    """Sockets to ask: those that are there, and what a person or the environment named."""
     if asked.host is not None:
         return ((None, asked.host),)
     known = [one for one in hosts(os.environ, os.geteuid()) if asked.kind is None or one[0] in (None, asked.kind)]
-    there = [one for one in known if one[0] is None or socket_problem(one[1]) != "no-socket"]
-    return there
+    return [one for one in known if one[0] is None or socket_problem(one[1]) != "no-socket"]
 
 
 def _facts_of(engine: Engine, asked: Asked, reader: Reader) -> Facts:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oomlens.host.read.container_engine import Engine, EngineError
-from oomlens.plan.containers.facts import EngineKind
+from oomlens.model.container import EngineKind
 
 _DOCKER_KEYS = {"memory": "Memory", "memsw": "MemorySwap", "pids": "PidsLimit"}
 

@@ -7,15 +7,16 @@ cgroup can be seen; or `{gone}`, with `recreated_as` (an id) where another conta
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Mapping
 
 from oomlens.kernel.sizes import suffixed
+from oomlens.model.container import LARGEST_BYTES, UNLIMITED, ContainerFact, EngineFact, EngineKind, Limits
 from oomlens.model.plan import Effect, Json, Lasts, Safety, Step, Text
 from oomlens.plan.actions.action import Action
-from oomlens.plan.containers.facts import LARGEST_BYTES, UNLIMITED, ContainerFact, EngineFact, EngineKind, Limits
 
 NAME = "container-update"
 KEYS = ("memory_bytes", "memsw_bytes", "pids")
+HALF_BYTES = 1 << 62
 _PAGE_BYTES = 65536  # the largest page size: the kernel rounds limits down to whole pages
 _USUAL = {EngineKind.DOCKER: "unix:///var/run/docker.sock", EngineKind.PODMAN: "unix:///run/podman/podman.sock"}
 
@@ -28,6 +29,7 @@ def container_update(engine: EngineFact, container: ContainerFact, wanted: Limit
         "id": container.id,
         "name": container.name,
         "stored": engine.stores_updates,
+        "cgroup_version": engine.cgroup_version,
         "rootless": engine.rootless,
         "wanted": values_of(wanted),
     }
@@ -77,36 +79,36 @@ def fits(step: Step, state: Json) -> bool:
     return all(same(before.get(key), now[key]) for key, value in step.parameters["wanted"].items() if value is not None)
 
 
-def updates(now: Json, wanted: Json) -> list[dict[str, int]]:
-    """The calls that lead from one set of limits to another, in order; each `{memory, memsw, pids}`, what it leaves out stays.
+def updates(about: Mapping[str, Json], wanted: Json, now: Json) -> list[dict[str, int]]:
+    """The calls that lead to limits, in order, in numbers that the engine takes; each `{memory, memsw, pids}`, what it leaves out stays.
 
-    Memory and memory-with-swap go together: an engine refuses one that contradicts the other. A raise that lifts the swap limit at the
-    same time fails on cgroup v1 (the kernel sees memory above memsw), so that limit is lifted first.
+    about: the step's parameters. Memory and memory-with-swap go together: an engine refuses one that contradicts the other.
     """
-    calls: list[dict[str, int]] = []
     memory, memsw = wanted.get("memory_bytes"), wanted.get("memsw_bytes")
-    if memory is not None or memsw is not None:
-        memory = now.get("memory_bytes") if memory is None else memory
-        if memsw == UNLIMITED and now.get("memsw_bytes") not in (UNLIMITED, None):
-            first = {"memory": now.get("memory_bytes"), "memsw": UNLIMITED}
-            calls.append({key: int(value) for key, value in first.items() if value is not None})
-        last = {"memory": memory, "memsw": memsw}
-        calls.append({key: int(value) for key, value in last.items() if value is not None})
-    if wanted.get("pids") is not None:
-        calls.append({"pids": int(wanted["pids"])})
-    return calls
+    memory = now.get("memory_bytes") if memory is None and memsw is not None else memory
+    call = {key: int(value) for key, value in (("memory", memory), ("memsw", memsw)) if value is not None}
+    calls = [call] if call else []
+    if call and about["engine"] == EngineKind.DOCKER:
+        calls = _for_docker(call, about.get("cgroup_version"))
+    return calls + ([{"pids": int(wanted["pids"])}] if wanted.get("pids") is not None else [])
 
 
-def spelled(call: dict[str, int], engine: str) -> dict[str, int]:
-    """A call in numbers that the engine takes: Docker has no word for a container without a memory limit."""
-    if call.get("memory") == UNLIMITED and engine == EngineKind.DOCKER:
-        return {**call, "memory": LARGEST_BYTES}
-    return call
+def _for_docker(call: dict[str, int], cgroup_version: Json) -> list[dict[str, int]]:
+    """Docker has no word for "no memory limit", and hands no -1 on to the kernel: it takes `--memory-swap -1`, shows it, and changes
+    nothing until the container is restarted (daemon/update_linux.go; measured with 20.10). So the kernel is given the largest
+    number first, and the engine its -1 then. On version 2 swap is the difference of both, so memory gets half of it.
+    """
+    none = LARGEST_BYTES if cgroup_version == 1 else HALF_BYTES
+    memory = none if call.get("memory") == UNLIMITED else call.get("memory")
+    lifted = call.get("memsw") == UNLIMITED
+    memsw = LARGEST_BYTES if lifted else call.get("memsw")
+    first = {key: value for key, value in (("memory", memory), ("memsw", memsw)) if value is not None}
+    return [first, {"memsw": UNLIMITED}] if lifted else [first]
 
 
 def commands(step: Step, _prefix: str) -> tuple[str, ...]:
     """The engine's own command line."""
-    return _lines(step, step.before or {}, step.parameters["wanted"])
+    return _lines(step, step.parameters["wanted"], step.before or {})
 
 
 def undo_commands(step: Step, _prefix: str) -> tuple[str, ...]:
@@ -114,29 +116,26 @@ def undo_commands(step: Step, _prefix: str) -> tuple[str, ...]:
     if not step.before:
         return ()
     wanted = {key: step.before.get(key) for key, value in step.parameters["wanted"].items() if value is not None}
-    return _lines(step, step.parameters["wanted"], wanted)
+    return _lines(step, wanted, step.parameters["wanted"])
 
 
-def _lines(step: Step, now: Json, wanted: Json) -> tuple[str, ...]:
-    engine = str(step.parameters["engine"])
-    calls = updates(now, wanted)
-    return tuple(command_of(engine, step.parameters, spelled(call, engine)) for call in calls)
+def _lines(step: Step, wanted: Json, now: Json) -> tuple[str, ...]:
+    return tuple(_command(step.parameters, call) for call in updates(step.parameters, wanted, now))
 
 
-def command_of(engine: str, parameters: Any, call: dict[str, int]) -> str:
+def _command(about: Mapping[str, Json], call: dict[str, int]) -> str:
     """One call as shell."""
-    host, words = str(parameters["host"]), [engine]
-    if host != _USUAL[EngineKind(engine)]:
-        words += ["--url" if engine == EngineKind.PODMAN else "--host", host]
+    engine, host = EngineKind(about["engine"]), str(about["host"])
+    words = [engine.value]
+    if host != _USUAL[engine]:
+        words += ["--url" if engine is EngineKind.PODMAN else "--host", host]
     words.append("update")
-    if "memory" in call:
-        words += ["--memory", suffixed(call["memory"]) if call["memory"] > 0 else str(call["memory"])]
-    if "memsw" in call:
-        words += ["--memory-swap", suffixed(call["memsw"]) if call["memsw"] > 0 else str(call["memsw"])]
-    if "pids" in call:
-        words += ["--pids-limit", str(call["pids"])]
-    line = shlex.join([*words, str(parameters["name"])])
-    return line if parameters.get("rootless") else f"sudo {line}"
+    for key, flag in (("memory", "--memory"), ("memsw", "--memory-swap")):
+        if key in call:
+            words += [flag, suffixed(call[key]) if call[key] > 0 else str(call[key])]
+    words += ["--pids-limit", str(call["pids"])] if "pids" in call else []
+    line = shlex.join([*words, str(about["name"])])
+    return line if about.get("rootless") else f"sudo {line}"
 
 
 ACTION = Action(NAME, reached, fits, commands, undo_commands)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import bytes_of, suffixed
+from oomlens.model.container import UNLIMITED, Limits
 from oomlens.model.plan import Effect, FileFact, Text
 from oomlens.model.yaml_text import Node, YamlText
 from oomlens.plan.actions.edit_file import NotTextError, edit_file
-from oomlens.plan.containers.facts import UNLIMITED, ComposeFile, Limits
+from oomlens.plan.containers.facts import ComposeFile
 from oomlens.plan.containers.recreate import CREATED_ANEW, Kept, Place, for_a_person, option
-from oomlens.plan.yaml_edit import YamlEditError, find, keys_of, scalar, spliced, splices_of
+from oomlens.plan.yaml_edit import YamlEditError, spliced, splices_of
+from oomlens.plan.yaml_find import find, keys_of, scalar
 from oomlens.plan.yaml_spell import Bare, Wanted
 
 SERVICE = "com.docker.compose.service"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from oomlens.model.container import Kill
 from oomlens.model.report import CgroupNames, Kind, Outcome, Report
-from oomlens.plan.containers.facts import Kill
 
 _SHORTEST = 12  # digits of an id that are shown, and are enough
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import suffixed
+from oomlens.model.container import ContainerFact
 from oomlens.model.plan import Refusal, Text
-from oomlens.plan.containers.facts import ContainerFact, Wish
+from oomlens.plan.containers.facts import Wish
 from oomlens.plan.containers.refuse import refuse
 
 Labels = Mapping[str, str]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import suffixed
+from oomlens.model.container import UNLIMITED, Limits
 from oomlens.model.plan import Effect, Step, Text
 from oomlens.plan.actions.by_hand import by_hand
-from oomlens.plan.containers.facts import UNLIMITED, Limits
 
 CREATED_ANEW = Text(message("keep the limits when {container} is created anew"))
 

@@ -15,9 +15,10 @@ from oomlens.kernel.limit_sizes import (
     raised_limit,
 )
 from oomlens.kernel.swap_sizes import round_down
+from oomlens.model.container import LEAST_BYTES, UNLIMITED, ContainerFact, EngineFact, Limits
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Refusal, Text
-from oomlens.plan.containers.facts import LEAST_BYTES, UNLIMITED, ContainerFact, EngineFact, Limits, Others, Wish
+from oomlens.plan.containers.facts import Others, Wish
 from oomlens.plan.containers.refuse import refuse
 from oomlens.plan.containers.story import Story
 

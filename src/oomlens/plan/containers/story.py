@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from oomlens.i18n import message
+from oomlens.model.container import ContainerFact, EngineFact, EngineKind
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Text
-from oomlens.plan.containers.facts import ContainerFact, EngineFact, EngineKind
 
 SIGKILLED = 137  # 128 + 9, as a shell shows it
 
@@ -87,7 +87,7 @@ def _flag(container: ContainerFact, engine: EngineFact, counted: int) -> list[Te
         return [Text(text, {"engine": _called(engine)})]
     if ended and code == SIGKILLED and container.reports is not None:
         text = message(
-            "exit code 137 alone: somebody sent SIGKILL (docker kill, or a stop that took too long), not the kernel"
+            "exit code 137 alone: somebody sent SIGKILL (docker kill, a stop that took too long), or the kernel's report has left the logs"
         )
         return [Text(text)]
     return []

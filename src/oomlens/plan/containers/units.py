@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 
 from oomlens.i18n import message
+from oomlens.model.container import Limits
 from oomlens.model.plan import Effect, Safety, Step, Text
 from oomlens.plan.actions.edit_file import NotTextError, edit_file
 from oomlens.plan.actions.run_program import run_program
-from oomlens.plan.containers.facts import Limits, Recreators, UnitFile
+from oomlens.plan.containers.facts import Recreators, UnitFile
 from oomlens.plan.containers.flags import FlagsError, Word, bare, changed, flags_in, words_of
 from oomlens.plan.containers.recreate import CREATED_ANEW, Kept, Place, for_a_person, option, run_options
 from oomlens.plan.containers.unit_text import Setting, section_end, settings_of, value_of

@@ -6,8 +6,9 @@ import shlex
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import suffixed
+from oomlens.model.container import UNLIMITED
 from oomlens.model.plan import Refusal, Text
-from oomlens.plan.containers.facts import UNLIMITED, Facts, Wish
+from oomlens.plan.containers.facts import Facts, Wish
 from oomlens.plan.containers.refuse import refuse
 
 _TEXTS = {

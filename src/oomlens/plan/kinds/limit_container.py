@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import suffixed
+from oomlens.model.container import UNLIMITED, ContainerFact, EngineFact, EngineKind, Limits
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Check, Effect, Lasts, Plan, Proposal, Refusal, Step, Text, Watch
 from oomlens.plan.actions.by_hand import by_hand
@@ -14,16 +15,7 @@ from oomlens.plan.actions.container_update import container_update, same
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.containers import compose as compose_files
 from oomlens.plan.containers import units
-from oomlens.plan.containers.facts import (
-    UNLIMITED,
-    ContainerFact,
-    EngineFact,
-    EngineKind,
-    Facts,
-    Limits,
-    Recreators,
-    Wish,
-)
+from oomlens.plan.containers.facts import Facts, Recreators, Wish
 from oomlens.plan.containers.owners import owned
 from oomlens.plan.containers.recreate import CREATED_ANEW, Kept, Place, for_a_person, run_options
 from oomlens.plan.containers.refuse import KIND, refuse
