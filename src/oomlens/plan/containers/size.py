@@ -175,7 +175,9 @@ def _impossible(known: Known, wanted: int) -> Refusal | None:
         text = message("{wanted_bytes} is less than the 6 MiB that the engine accepts")
         return refuse("below-minimum", name, Text(text, {"wanted_bytes": wanted}))
     if container.reservation_bytes and wanted < container.reservation_bytes:
-        text = message("{wanted_bytes} is less than its reservation of {reservation_bytes}, which the engine refuses")
+        text = message(
+            "{wanted_bytes} is less than its reservation of {reservation_bytes}: the engine would not create it anew like that"
+        )
         values = {"wanted_bytes": wanted, "reservation_bytes": container.reservation_bytes}
         return refuse("below-reservation", name, Text(text, values))
     if ram is not None and wanted > ram:

@@ -66,9 +66,9 @@ def _flag(container: ContainerFact, engine: EngineFact, counted: int) -> list[Te
     """The engine's flag and the exit code against what the kernel did."""
     killed, code = container.oom_killed, container.exit_code
     ended = not container.running and code is not None
-    if killed and container.oom_kill_disabled and not counted:
+    if (killed or container.oom_events) and container.oom_kill_disabled and not counted:
         text = message(
-            "OOMKilled is set, but nothing was killed: with --oom-kill-disable its processes hang at the limit until it is raised"
+            "its limit was reached, but nothing was killed: with --oom-kill-disable its processes hang there until it is raised"
         )
         return [Text(text)]
     if killed and ended and code != SIGKILLED:
