@@ -37,7 +37,8 @@ def read_facts(asked: Asked, reader: Reader, raises: int = 0) -> Facts:
     container = facts.container
     labels = container.labels if container is not None else {}
     name = container.name if container is not None else asked.name
-    return replace(facts, recreators=recreators_of(asked.files, labels, name, reader), raises=raises)
+    kind = facts.engine.kind if facts.engine is not None and container is not None else None
+    return replace(facts, recreators=recreators_of(asked.files, labels, name, kind, reader), raises=raises)
 
 
 def _engine_facts(asked: Asked, reader: Reader) -> Facts:

@@ -11,6 +11,7 @@ from oomlens.host.read.reader import Reader
 from oomlens.host.read.tree import Tree
 from oomlens.host.read.yaml_places import read_yaml
 from oomlens.host.run import find_program
+from oomlens.model.container import EngineKind
 from oomlens.plan.containers.facts import ComposeFile, Recreators, UnitFile
 
 _FILES = "com.docker.compose.project.config_files"
@@ -25,7 +26,11 @@ UNIT_FOLDERS = (
     "/lib/systemd/system",
 )
 _EDITABLE = ("/etc/", "/home/", "/root/")
-_RUNS = re.compile(rb"^\s*ExecStart\s*=.*\b(?:docker|podman)\b", re.MULTILINE)
+# `docker` may be Podman's (podman-docker), `podman` is never Docker's.
+_RUNS = {
+    EngineKind.DOCKER: re.compile(rb"^\s*ExecStart\s*=.*\bdocker\b", re.MULTILINE),
+    EngineKind.PODMAN: re.compile(rb"^\s*ExecStart\s*=.*\b(?:docker|podman)\b", re.MULTILINE),
+}
 
 
 class Named(NamedTuple):
@@ -36,8 +41,10 @@ class Named(NamedTuple):
     unit: str | None = None
 
 
-def recreators_of(named: Named, labels: Mapping[str, str], name: str, reader: Reader) -> Recreators:
-    """What may create the container anew; those that a person named win."""
+def recreators_of(
+    named: Named, labels: Mapping[str, str], name: str, kind: EngineKind | None, reader: Reader
+) -> Recreators:
+    """What may create the container anew; those that a person named win. kind: whose container it is."""
     tree = reader.tree
     systemctl = reader.live and find_program("systemctl") is not None
     if named.compose or (not named.quadlet and not named.unit and labels.get(_FILES)):
@@ -48,7 +55,7 @@ def recreators_of(named: Named, labels: Mapping[str, str], name: str, reader: Re
     if quadlet is not None:
         service = unit or f"{PurePosixPath(quadlet).stem}.service"
         return Recreators(quadlet=tuple(_with_drop_ins(quadlet, tree)), unit=service, systemctl=systemctl)
-    path = named.unit or _unit_of(unit, name, tree)
+    path = named.unit or _unit_of(unit, name, kind, tree)
     if path is None:
         return Recreators(systemctl=systemctl)
     return Recreators(units=tuple(_with_drop_ins(path, tree)), unit=PurePosixPath(path).name, systemctl=systemctl)
@@ -88,24 +95,22 @@ def _below(folder: str, ending: str, tree: Tree, depth: int = 2) -> Iterator[str
             yield from _below(path, ending, tree, depth - 1)
 
 
-def _unit_of(unit: str | None, name: str, tree: Tree) -> str | None:
+def _unit_of(unit: str | None, name: str, kind: EngineKind | None, tree: Tree) -> str | None:
     """The unit by its name; else the only one that starts a container of this name."""
     if unit is not None:
         template = re.sub(r"@.*\.service$", "@.service", unit)
         paths = (f"{folder}/{each}" for folder in UNIT_FOLDERS for each in dict.fromkeys((unit, template)))
         return next((path for path in paths if _readable(path, tree)), None)
+    if kind is None:
+        return None
     wanted = re.compile(rb"--name[=\s]+['\"]?" + re.escape(name.encode()) + rb"['\"]?(?=\s|$)")
     found: dict[str, str] = {}
     for folder in UNIT_FOLDERS:
         for each in tree.names(folder):
             if not each.endswith(".service") or each in found:
                 continue
-            content = _readable(f"{folder}/{each}", tree)
-            if (
-                content
-                and _RUNS.search(content.replace(b"\\\n", b" "))
-                and wanted.search(content.replace(b"\\\n", b" "))
-            ):
+            content = (_readable(f"{folder}/{each}", tree) or b"").replace(b"\\\n", b" ")
+            if _RUNS[kind].search(content) and wanted.search(content):
                 found[each] = f"{folder}/{each}"
     return next(iter(found.values())) if len(found) == 1 else None
 

@@ -96,9 +96,9 @@ def _quadlet_edit(files: Sequence[UnitFile], wanted: Limits) -> tuple[UnitFile, 
     known = {key: value for key, value in values.items() if key in flags_in(words)}
     content = changed(content, words, 0, known)
     missing = {key: value for key, value in values.items() if key not in known}
-    if not missing or (set(missing) == {"memsw"} and _default_swap(wanted)):
-        return home, content
-    return home, _added(content, missing)
+    if _default_swap(wanted):
+        missing.pop("memsw", None)
+    return home, _added(content, missing) if missing else content
 
 
 def _default_swap(wanted: Limits) -> bool:
