@@ -313,7 +313,9 @@ def test_metaspace_and_code_without_tracking() -> None:
         for name, used in (("non-profiled nmethods", 9000), ("profiled nmethods", 20000), ("non-nmethods", 1138))
     )
     assert code_bytes(heaps + "CodeCache: size=245764Kb, used=30138Kb, max_used=30138Kb, free=1Kb\n") == 30138 * KIB
-    assert code_bytes("CodeCache: size=48000Kb used=1500Kb max_used=1600Kb free=1Kb\n") == 7488 * KIB  # committed at once
+    assert (
+        code_bytes("CodeCache: size=48000Kb used=1500Kb max_used=1600Kb free=1Kb\n") == 7488 * KIB
+    )  # committed at once
 
 
 def test_flags_and_the_limit_as_the_jvm_sees_them() -> None:

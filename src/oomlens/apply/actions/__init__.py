@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from oomlens.apply.action import Doer
-from oomlens.apply.actions import container_update, edit_file, run_program, set_value
+from oomlens.apply.actions import (
+    container_update,
+    edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
+    run_program,
+    set_value,
+)
 
 DOERS: tuple[Doer, ...] = (
     container_update.DOER,
     edit_file.DOER,
+    kubernetes_apply.DOER,
+    kubernetes_resize.DOER,
     run_program.DOER,
     set_value.DOER,
 )

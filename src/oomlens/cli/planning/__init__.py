@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, limit_container, runtime
+from oomlens.cli.planning import jvm, limit_container, limit_kubernetes, runtime
 
-KINDS: tuple[ModuleType, ...] = (jvm, limit_container, runtime)
+KINDS: tuple[ModuleType, ...] = (jvm, limit_container, limit_kubernetes, runtime)
