@@ -238,8 +238,8 @@ Total: reserved=1486073KB, committed=114309KB
        mmap:   reserved=1482976KB, committed=111212KB
 
 -                 Java Heap (reserved=90112KB, committed=90112KB)
-                            (mmap: reserved=90112KB, committed=90112KB) 
- 
+                            (mmap: reserved=90112KB, committed=90112KB)
+
 -                     Class (reserved=1048651KB, committed=203KB)
                             (classes #501)
 -                    Thread (reserved=14375KB, committed=803KB)
@@ -252,7 +252,7 @@ Total: reserved=1486073KB, committed=114309KB
 -        Shared class space (reserved=16384KB, committed=12060KB)
 -                    Module (reserved=155KB, committed=155KB)
 -                 Metaspace (reserved=65546KB, committed=266KB)
-"""  # noqa: W291 - as printed
+"""
 NMT_8 = """1:
 Total: reserved=1600000KB, committed=200000KB
 -                 Java Heap (reserved=131072KB, committed=65536KB)

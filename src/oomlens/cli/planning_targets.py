@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
     from oomlens.host.read.targets import Target
     from oomlens.model.plan import Refusal, Watch
-    from oomlens.plan.start.place import Place
+    from oomlens.plan.start.place import Start
 
 
 def size(text: str) -> int:
@@ -30,6 +30,7 @@ def absolute(path: str) -> str:
 
 def found_target(reader: Reader, wanted: str | None, kind: str) -> Target | Refusal | None:
     """What is meant; None where nothing was named."""
+    from oomlens.host.read.container_starts import container_id
     from oomlens.host.read.targets import find_target
     from oomlens.i18n import message
     from oomlens.model.plan import Text
@@ -38,28 +39,24 @@ def found_target(reader: Reader, wanted: str | None, kind: str) -> Target | Refu
     if not wanted:
         return None
     target = find_target(reader.snapshot, wanted)
+    if target is None and reader.live and not wanted.isdecimal():
+        known = container_id(reader, wanted)  # its name, which no cgroup tells
+        target = None if known is None else find_target(reader.snapshot, known)
     if target is not None:
         return target
     text = message("Nothing that runs here is called {target}.")
-    hint = Text(
-        message(
-            "Give the pid, unit or container of something that runs; for what does not run: --limit SIZE and --in FILE"
-        )
+    hint = message(
+        "Give the pid, unit or container of something that runs; for what does not run: --limit SIZE and --in FILE"
     )
-    return refused(kind, wanted, "not-running", text, hint, target=wanted)
+    return refused(kind, wanted, "not-running", text, Text(hint), target=wanted)
 
 
-def found_place(
-    reader: Reader, file: str | None, container: str | None, target: Target | None, kind: str, name: str
-) -> Place | Refusal:
-    """Where its options are set: the file that was named, or what the target tells."""
-    from oomlens.host.read.start_places import named_place, place_of
-
-    return named_place(reader, absolute(file), container, kind, name) if file else place_of(target, name)
-
-
-def raise_argv(target: Target | None) -> tuple[str, ...]:
+def raise_argv(target: Target | None, start: Start | None = None) -> tuple[str, ...]:
     """The arguments of `oomlens plan` that raise the limit, up to the size."""
+    from oomlens.plan.start.place import YamlPlace
+
+    if start is not None and isinstance(start.place, YamlPlace) and not start.place.place.compose:
+        return ("limit", "kubernetes", start.place.file.path, "--container", start.place.place.name, "--limit")
     if target is None or target.names is None:
         return ()
     names = target.names
@@ -68,6 +65,17 @@ def raise_argv(target: Target | None) -> tuple[str, ...]:
     if names.container_id is not None:
         return ("limit", "container", names.container_name or names.container_id, "--memory")
     return ("limit", "unit", names.unit, "--max") if names.unit is not None else ()
+
+
+def limit_in(start: Start | None) -> tuple[int, str] | None:
+    """The limit that a manifest or Compose file gives its container, and the file."""
+    from oomlens.plan.start.place import YamlPlace
+    from oomlens.plan.start.yaml_env import limit_of
+
+    if start is None or not isinstance(start.place, YamlPlace):
+        return None
+    found = limit_of(start.place.text, start.place.place)
+    return None if found is None else (found, start.place.file.path)
 
 
 def watch(target: Target | None, *, machine: bool) -> Watch:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from oomlens.cli.planning_targets import found_place, found_target, raise_argv, size, watch
+from oomlens.cli.planning_targets import absolute, found_target, limit_in, raise_argv, size, watch
 from oomlens.i18n import Translate
 from oomlens.kernel.sizes import suffixed
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oomlens.host.read.targets import Target
     from oomlens.model.plan import Proposal, Refusal
     from oomlens.plan.jvm.facts import JvmFacts
-    from oomlens.plan.start.place import Place
+    from oomlens.plan.start.place import Start
 
 PATH = ("jvm",)
 KIND = "jvm"
@@ -56,27 +56,29 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
 
 def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plan, or why there is none."""
+    from oomlens.host.read.start_places import named_start, start_of
     from oomlens.model.plan import Refusal
     from oomlens.plan.jvm.choose import JvmWish
-    from oomlens.plan.kinds.jvm import JvmTarget
-    from oomlens.plan.kinds.jvm import propose as planned
+    from oomlens.plan.kinds import jvm as kind
 
     name = args.target or args.container or "java"
     target = found_target(reader, args.target, KIND)
     if isinstance(target, Refusal):
         return (target,)
-    place = found_place(reader, args.file, args.container, target, KIND, name)
-    if isinstance(place, Refusal):
-        return (place,)
-    facts = _facts(args, reader, target, place)
+    start = named_start(reader, absolute(args.file), args.container, KIND, name) if args.file else None
+    if isinstance(start, Refusal):
+        return (start,)
+    facts = _facts(args, reader, target, start)
     if isinstance(facts, Refusal):
         return (facts,)
-    counted = watch(target, machine=facts.limit_of == "host")
-    aim = JvmTarget(place, raise_argv(target), watch=counted, argv=_argv(args))
-    return planned(JvmWish(args.heap, args.percent, args.dump), facts, aim)
+    aim = kind.JvmTarget(raise_argv(target, start), watch(target, machine=facts.limit_of == "host"), _argv(args))
+    considered = kind.consider(JvmWish(args.heap, args.percent, args.dump), facts, aim)
+    if isinstance(considered, Refusal):
+        return (considered,)
+    return kind.propose(considered, start or start_of(reader, target, name, considered.setting))
 
 
-def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, place: Place) -> JvmFacts | Refusal:
+def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, start: Start | None) -> JvmFacts | Refusal:
     from oomlens.host.read.jvm_facts import is_jvm, live_facts
     from oomlens.i18n import message
     from oomlens.model.plan import Text
@@ -86,7 +88,8 @@ def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, plac
 
     version = version_of(args.jdk) if args.jdk else None
     if target is None:
-        return given_facts(args.container or "java", args.flags or "", place, args.limit, version)
+        limit = (args.limit, "--limit") if args.limit else limit_in(start)
+        return given_facts(args.container or "java", args.flags or "", start, limit, version)
     process = next((each for each in target.processes if is_jvm(reader, each)), None)
     if process is None:
         text = message("{target} is no JVM, as far as can be seen: {processes}")

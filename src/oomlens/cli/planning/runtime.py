@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from oomlens.cli.planning_targets import absolute, found_place, found_target, raise_argv, size, watch
+from oomlens.cli.planning_targets import absolute, found_target, limit_in, raise_argv, size, watch
 from oomlens.i18n import Translate
 from oomlens.kernel.sizes import suffixed
 
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
     from oomlens.host.read.targets import Target
     from oomlens.model.plan import Proposal, Refusal
+    from oomlens.model.snapshot import Process
+    from oomlens.plan.kinds.runtime import Considered
     from oomlens.plan.runtimes.row import RuntimeFacts
-    from oomlens.plan.start.place import Place
+    from oomlens.plan.start.place import Start
 
 PATH = ("runtime",)
 KIND = "runtime"
-_NAMES = ("node", "go", "dotnet", "glibc", "postgresql", "mysql", "redis")
 # Those that are configured by a file of their own, and not where they are started.
 _SERVERS = ("postgresql", "mysql", "redis")
+_NAMES = ("node", "go", "dotnet", "glibc", "postgresql", "mysql", "redis")
 
 
 def describe(tr: Translate) -> str:
@@ -54,62 +56,94 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
 def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plan, or why there is none."""
     from oomlens.model.plan import Refusal
-    from oomlens.plan.kinds.runtime import RuntimeTarget
-    from oomlens.plan.kinds.runtime import propose as planned
+    from oomlens.plan.kinds import runtime as kind
     from oomlens.plan.runtimes.row import RuntimeWish
 
     target = found_target(reader, args.target, KIND)
     if isinstance(target, Refusal):
         return (target,)
-    facts = _facts(args, reader, target)
-    if isinstance(facts, Refusal):
-        return (facts,)
-    place = _place(args, reader, target, facts)
-    if isinstance(place, Refusal):
-        return (place,)
-    counted = watch(target, machine=facts.limit_of == "host")
-    aim = RuntimeTarget(place, raise_argv(target), watch=counted, argv=_argv(args))
-    return planned(RuntimeWish(args.size), facts, aim)
+    program = _program(args, reader, target)
+    if isinstance(program, Refusal):
+        return (program,)
+    named = _named(args, reader, program.runtime)
+    if isinstance(named, Refusal):
+        return (named,)
+    facts = _facts(args, reader, target, program, named)
+    aim = kind.RuntimeTarget(raise_argv(target, named), watch(target, machine=facts.limit_of == "host"), _argv(args))
+    considered = kind.consider(RuntimeWish(args.size), facts, aim)
+    if isinstance(considered, Refusal):
+        return (considered,)
+    return kind.propose(considered, named or _start(reader, target, considered))
 
 
-def _facts(args: argparse.Namespace, reader: Reader, target: Target | None) -> RuntimeFacts | Refusal:
-    from oomlens.host.read.runtime_facts import live_facts, runtime_of, with_configuration
+class _Program(NamedTuple):
+    """What is planned for. process: None where nothing runs here."""
+
+    runtime: str
+    process: Process | None = None
+
+
+def _program(args: argparse.Namespace, reader: Reader, target: Target | None) -> _Program | Refusal:
+    from oomlens.host.read.runtime_facts import runtime_of
     from oomlens.i18n import message
     from oomlens.model.plan import Text
-    from oomlens.plan.runtimes.row import RuntimeFacts
     from oomlens.plan.start.place import refused
 
-    named = absolute(args.file) if args.file else None
     if target is None:
-        if args.runtime is None:
-            text = message("Nothing is named, neither a target nor what it is.")
-            hint = Text(
-                message("oomlens plan runtime TARGET, or --as {names} --limit SIZE"), {"names": "|".join(_NAMES)}
-            )
-            return refused(KIND, "-", "no-target", text, hint)
-        name = args.container or args.file or args.runtime
-        facts = RuntimeFacts(args.runtime, name, limit_bytes=args.limit, limit_of="--limit" if args.limit else "")
-        return with_configuration(facts, reader, named)
-    process, runtime = target.processes[0], args.runtime
-    for each in target.processes:
-        seen = runtime_of(reader, each)
-        if seen is not None and runtime in (None, seen) and seen != "glibc":
-            process, runtime = each, seen
-            break
-    runtime = runtime or runtime_of(reader, process)
-    if runtime is None or runtime == "jvm":
-        text = message("{target} is {runtime}: there is no lever for that here.")
-        hint = Text(
-            message("For a JVM: oomlens plan jvm {target}; else say what it is: --as NAME"), {"target": target.name}
-        )
-        return refused(KIND, target.name, "no-lever", text, hint, target=target.name, runtime=runtime or process.comm)
-    facts = live_facts(reader, process, runtime, target.name, limit_bytes=args.limit)
-    return with_configuration(facts, reader, named)
+        if args.runtime is not None:
+            return _Program(args.runtime)
+        text = message("Nothing is named, neither a target nor what it is.")
+        hint = message("oomlens plan runtime TARGET, or --as {names} --limit SIZE")
+        return refused(KIND, "-", "no-target", text, Text(hint, {"names": "|".join(_NAMES)}))
+    seen = [(each, runtime_of(reader, each)) for each in target.processes]
+    wanted = [each for each in seen if each[1] not in (None, "glibc") and args.runtime in (None, each[1])]
+    process, runtime = wanted[0] if wanted else seen[0]
+    runtime = args.runtime or runtime
+    if runtime is not None and runtime != "jvm":
+        return _Program(runtime, process)
+    text = message("{target} is {runtime}: there is no lever for that here.")
+    hint = message("For a JVM: oomlens plan jvm {target}; else say what it is: --as NAME")
+    told = {"target": target.name, "runtime": runtime or process.comm}
+    return refused(KIND, target.name, "no-lever", text, Text(hint, {"target": target.name}), **told)
 
 
-def _place(args: argparse.Namespace, reader: Reader, target: Target | None, facts: RuntimeFacts) -> Place | Refusal:
-    file = None if facts.runtime in _SERVERS else args.file
-    return found_place(reader, file, args.container, target, KIND, facts.target)
+def _named(args: argparse.Namespace, reader: Reader, runtime: str) -> Start | Refusal | None:
+    """The file that a person names, where that is no configuration of a server's own."""
+    from oomlens.host.read.start_places import named_start
+
+    if not args.file or runtime in _SERVERS:
+        return None
+    return named_start(reader, absolute(args.file), args.container, KIND, args.target or args.container or args.file)
+
+
+def _facts(
+    args: argparse.Namespace, reader: Reader, target: Target | None, program: _Program, named: Start | None
+) -> RuntimeFacts:
+    from oomlens.host.read.runtime_facts import live_facts, with_configuration
+    from oomlens.plan.runtimes.row import VARIABLES, RuntimeFacts
+    from oomlens.plan.start.given import set_in_place
+
+    file = absolute(args.file) if args.file else None
+    if target is not None and program.process is not None:
+        facts = live_facts(reader, program.process, program.runtime, target.name, limit_bytes=args.limit)
+        return with_configuration(facts, reader, file)
+    size, limit_of = (args.limit, "--limit") if args.limit else limit_in(named) or (None, "")
+    options, environment = set_in_place(named.place, VARIABLES) if named is not None else ((), {})
+    name = args.container or args.file or program.runtime
+    facts = RuntimeFacts(
+        program.runtime, name, limit_bytes=size, limit_of=limit_of, argv=options, environment=environment
+    )
+    return with_configuration(facts, reader, file)
+
+
+def _start(reader: Reader, target: Target | None, considered: Considered) -> Start | None:
+    """Where it is started; a server with a file of its own need only be started anew."""
+    from oomlens.host.read.start_places import again_of, start_of
+
+    setting = considered.change.setting
+    if setting is None:
+        return None if target is None else again_of(reader, target)
+    return start_of(reader, target, considered.facts.target, setting)
 
 
 def _argv(args: argparse.Namespace) -> tuple[str, ...]:

@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from oomlens.i18n import message
 from oomlens.model.finding import Evidence
-from oomlens.model.plan import Plan, Proposal, Refusal, Step, Text, Watch
+from oomlens.model.plan import Plan, Proposal, Refusal, Step, Text, Value, Watch
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.runtimes import BY_NAME
-from oomlens.plan.runtimes.row import KIND, MIB, Change, Row, RuntimeFacts, RuntimeWish
-from oomlens.plan.start.place import Place, refused, step_for
+from oomlens.plan.runtimes.row import KIND, Change, Row, RuntimeFacts, RuntimeWish
+from oomlens.plan.start.more_memory import raise_command, rounded
+from oomlens.plan.start.place import Start, anew, refused, steps_for
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTarget:
-    """place: where its variables are set. raise_argv: arguments of `oomlens plan` that raise its limit, without the size.
+    """raise_argv: arguments of `oomlens plan` that raise its limit, up to the size. watch: what verify counts. argv: of this plan."""
 
-    after: steps that follow, such as a restart. watch: what verify counts.
-    """
-
-    place: Place
     raise_argv: tuple[str, ...] = ()
-    after: tuple[Step, ...] = ()
     watch: Watch = field(default_factory=Watch)
     argv: tuple[str, ...] = ()
 
 
-def propose(wish: RuntimeWish, facts: RuntimeFacts, target: RuntimeTarget) -> tuple[Proposal, ...]:
-    """One plan, or why there is none."""
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What is to be changed, before it is known where."""
+
+    facts: RuntimeFacts
+    target: RuntimeTarget
+    row: Row
+    change: Change
+
+
+def consider(wish: RuntimeWish, facts: RuntimeFacts, target: RuntimeTarget) -> Considered | Refusal:
+    """The change, or why there is none to make."""
     row = BY_NAME.get(facts.runtime)
     if row is None:
         text = message("{target} is {runtime}: there is no lever for that here.")
         hint = Text(message("Name what it is: --as {names}"), {"names": "|".join(BY_NAME)})
-        return (refused(KIND, facts.target, "no-lever", text, hint, target=facts.target, runtime=facts.runtime),)
+        return refused(KIND, facts.target, "no-lever", text, hint, target=facts.target, runtime=facts.runtime)
     if not facts.limit_bytes:
         text = message("There is no memory limit that {target} could be fitted into.")
         hint = Text(message("Give one: --limit 512M"))
-        return (refused(KIND, facts.target, "no-limit", text, hint, target=facts.target),)
+        return refused(KIND, facts.target, "no-limit", text, hint, target=facts.target)
     change = row.choose(wish, facts, facts.limit_bytes)
-    if isinstance(change, Refusal):
-        return (change,)
-    steps = list(change.steps)
-    if change.setting is not None:
-        step = step_for(target.place, change.setting, KIND, facts.target)
-        if isinstance(step, Refusal):
-            return (step,)
-        steps.append(step)
-    return (make_plan(_plan(row, facts, change, (*steps, *target.after), target)),)
+    return change if isinstance(change, Refusal) else Considered(facts, target, row, change)
+
+
+def propose(considered: Considered, start: Start | None) -> tuple[Proposal, ...]:
+    """One plan, or why there is none. start: where it is started; None: not known, as it need not be for a server with a file of its own."""
+    change = considered.change
+    steps: tuple[Step, ...] = ()
+    if change.setting is None:
+        steps = tuple(anew(start, considered.facts.target)) if start is not None else ()
+    else:
+        assert start is not None
+        set_there = steps_for(start, change.setting, KIND, considered.facts.target)
+        if isinstance(set_there, Refusal):
+            return (set_there,)
+        steps = set_there
+    return (make_plan(_plan(considered.row, considered.facts, change, (*change.steps, *steps), considered.target)),)
 
 
 def _plan(row: Row, facts: RuntimeFacts, change: Change, steps: tuple[Step, ...], target: RuntimeTarget) -> Plan:
@@ -75,14 +87,10 @@ def _other_way(facts: RuntimeFacts, change: Change, target: RuntimeTarget) -> It
     limit, needed = facts.limit_bytes, change.needed_bytes
     if limit is None or needed is None or needed <= limit:
         return
-    wanted = -(-(needed + facts.others_bytes) // (16 * MIB)) * 16
     values = {"more_bytes": needed - limit, "needed_bytes": needed, "limit_bytes": limit}
     text = message("the other way costs {more_bytes} of RAM: as it is it needs {needed_bytes}, and has {limit_bytes}")
-    if target.raise_argv:
-        command = shlex.join(["oomlens", "plan", *target.raise_argv, f"{wanted}M"])
-        text = message(
-            "the other way costs {more_bytes} of RAM: as it is it needs {needed_bytes}, and has {limit_bytes}: {command}"
-        )
-        yield Text(text, {**values, "command": command})
-        return
     yield Text(text, values)
+    command = raise_command(target.raise_argv, needed + facts.others_bytes)
+    if command is not None:
+        told: dict[str, Value] = {"wanted_bytes": rounded(needed + facts.others_bytes), "command": command}
+        yield Text(message("raise its limit to {wanted_bytes}: {command}"), told)

@@ -49,7 +49,8 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
         )
     heap = wish.size_bytes or heap_for(limit // facts.peers)
     option = f"--{NAME}={heap // MIB}"
-    words = Words(name_of, {NAME: option})
+    anchors = frozenset(word for word in facts.argv if name_of(word) is not None)
+    words = Words(name_of, {NAME: option}, anchors=anchors)
     values: dict[str, Value] = {
         "target": facts.target, "heap_bytes": now, "new_bytes": heap, "limit_bytes": limit, "peers": facts.peers, "option": option,
     }  # fmt: skip

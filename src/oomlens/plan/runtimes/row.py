@@ -11,6 +11,11 @@ from oomlens.plan.start.place import Setting
 
 KIND = "runtime"
 MIB = 1 << 20
+# What rows look at in an environment.
+VARIABLES = (
+    "COMPlus_GCHeapHardLimit", "COMPlus_GCHeapHardLimitPercent", "DOTNET_GCHeapHardLimit", "DOTNET_GCHeapHardLimitPercent", "GOGC",
+    "GOMEMLIMIT", "MALLOC_ARENA_MAX", "NODE_OPTIONS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
