@@ -6,11 +6,13 @@ A peak at a limit is a lower bound: the program wanted more and was cut off ther
 from __future__ import annotations
 
 from oomlens.diagnose.figures import Figures
-from oomlens.diagnose.rules.heap_exceeds_limit import runtime_of
 from oomlens.diagnose.series import same_subject
 from oomlens.i18n import message
 from oomlens.model.finding import Candidate, Choice, Counterfactual, Incident
 from oomlens.model.report import Kind, Report, Scope
+from oomlens.runtimes.jvm_need import heap_share
+from oomlens.runtimes.names import runtime_of
+from oomlens.runtimes.node import heap_for as node_heap
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -23,20 +25,6 @@ def raised_limit(limit_bytes: int, kills: int) -> int:
     """The limit to try next: bytes, rounded up to 1 GiB above 4 GiB, 64 MiB, or 16 MiB below 512 MiB."""
     factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
     return _round_up(max(int(limit_bytes * factor), limit_bytes + _LEAST_STEP))
-
-
-def jvm_heap(limit_bytes: int) -> int:
-    """-Xmx that leaves room for metaspace, code, threads and the collector: bytes, whole MiB.
-
-    A quarter of the limit is kept, at least 128 MiB where that is no more than half of it.
-    """
-    beside = max(limit_bytes // 4, min(128 * MIB, limit_bytes // 2))
-    return max((limit_bytes - beside) // MIB, 1) * MIB
-
-
-def node_heap(limit_bytes: int) -> int:
-    """--max-old-space-size for a limit, in bytes: 65 %, since buffers are outside the heap."""
-    return max(int(limit_bytes * 0.65) // MIB, 1) * MIB
 
 
 def swap_size(ram_bytes: int) -> int:
@@ -129,10 +117,10 @@ def _heap(report: Report, figures: Figures) -> Counterfactual | None:
     runtime = runtime_of(comm or "")
     if not limit or runtime not in ("jvm", "node"):
         return None
-    wanted = jvm_heap(limit) if runtime == "jvm" else node_heap(limit)
+    wanted = heap_share(limit) if runtime == "jvm" else node_heap(limit)
     others = sum(holder.held_bytes or 0 for holder in figures.holders[1:]) if report.scope is Scope.GLOBAL else 0
     if others:
-        wanted = max(((jvm_heap if runtime == "jvm" else node_heap)(max(limit - others, limit // 4))) // MIB, 1) * MIB
+        wanted = max(((heap_share if runtime == "jvm" else node_heap)(max(limit - others, limit // 4))) // MIB, 1) * MIB
     return Counterfactual(
         "heap",
         wanted,

@@ -135,33 +135,41 @@ def _split(text: str, *, escapes: bool, comments: bool) -> tuple[str, ...]:
 
 def argfiles_in(argv: Sequence[str]) -> tuple[str, ...]:
     """Paths of the @argfiles that the launcher reads, as they are given."""
-    return tuple(word[1:] for word in jvm_options(argv) if word.startswith("@") and not word.startswith("@@"))
+    return tuple(word[1:] for word in jvm_options(argv) if _is_argfile(word))
 
 
 def expanded(argv: Sequence[str], files: Mapping[str, str]) -> tuple[str, ...]:
     """The arguments with the content of @argfiles in their place; those of `files` that are missing stay."""
-    taken = set(argfiles_in(argv))
+    own = _own_arguments(argv)
     found: list[str] = []
-    for word in argv:
-        name = word[1:]
-        if word.startswith("@") and name in taken and name in files:
-            found += argfile_words(files[name])
+    for place, word in enumerate(argv):
+        if place < own and _is_argfile(word) and word[1:] in files:
+            found += argfile_words(files[word[1:]])
         else:
             found.append(word)
     return tuple(found)
 
 
 def jvm_options(argv: Sequence[str]) -> tuple[str, ...]:
-    """The arguments for the JVM: those after the program's name and before the main class, `-jar` or `-m`."""
+    """The arguments for the JVM: those after the program's name and before the main class, `-jar` or `-m`, without values of their own."""
     found: list[str] = []
-    at = 1
-    while at < len(argv):
-        word = argv[at]
-        if word in _ENDS or not word.startswith(("-", "@")):
-            break
-        found.append(word)
-        at += 2 if word in _WITH_VALUE else 1
+    at, own = 1, _own_arguments(argv)
+    while at < own:
+        found.append(argv[at])
+        at += 2 if argv[at] in _WITH_VALUE else 1
     return tuple(found)
+
+
+def _own_arguments(argv: Sequence[str]) -> int:
+    """Where the main class, `-jar` or `-m` stands."""
+    at = 1
+    while at < len(argv) and argv[at] not in _ENDS and argv[at].startswith(("-", "@")):
+        at += 2 if argv[at] in _WITH_VALUE else 1
+    return at
+
+
+def _is_argfile(word: str) -> bool:
+    return word.startswith("@") and not word.startswith("@@")
 
 
 def flags_of(options: Iterable[str], source: str) -> tuple[Flag, ...]:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from oomlens.apply.action import Doer
-from oomlens.apply.actions import edit_file, kubernetes_apply, kubernetes_resize, run_program, set_value, unit_property
+from oomlens.apply.actions import (
+    container_update,
+    edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
+    run_program,
+    set_value,
+    unit_property,
+)
 
 DOERS: tuple[Doer, ...] = (
+    container_update.DOER,
     edit_file.DOER,
     kubernetes_apply.DOER,
     kubernetes_resize.DOER,

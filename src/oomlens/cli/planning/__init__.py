@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, limit_kubernetes, limit_unit, protect, sacrifice
+from oomlens.cli.planning import jvm, limit_container, limit_kubernetes, limit_unit, protect, runtime, sacrifice
 
 KINDS: tuple[ModuleType, ...] = (
     jvm,
+    limit_container,
     limit_kubernetes,
     limit_unit,
     protect,
+    runtime,
     sacrifice,
 )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oomlens.cli.planning_targets import absolute, found_target, limit_in, raise_argv, size, watch
 from oomlens.i18n import Translate
-from oomlens.kernel.sizes import bytes_of, suffixed
+from oomlens.kernel.sizes import suffixed
 
 if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
     from oomlens.host.read.targets import Target
-    from oomlens.model.plan import Proposal, Refusal, Watch
+    from oomlens.model.plan import Proposal, Refusal
     from oomlens.plan.jvm.facts import JvmFacts
-    from oomlens.plan.start.place import Place
+    from oomlens.plan.start.place import Start
 
 PATH = ("jvm",)
 KIND = "jvm"
@@ -54,90 +54,49 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     parser.add_argument("--no-jcmd", action="store_true", help=tr("do not ask the running JVM"))
 
 
-def size(text: str) -> int:
-    """A size of an argument, in bytes."""
-    found = bytes_of(text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a size, such as 512M or 4G")
-    return found
-
-
 def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plan, or why there is none."""
-    from oomlens.host.read.start_places import named_place, place_of
-    from oomlens.host.read.targets import find_target
-    from oomlens.i18n import message
-    from oomlens.model.plan import Refusal, Text
+    from oomlens.host.read.start_places import named_start, start_of
+    from oomlens.model.plan import Refusal
     from oomlens.plan.jvm.choose import JvmWish
-    from oomlens.plan.kinds.jvm import JvmTarget
-    from oomlens.plan.kinds.jvm import propose as planned
-    from oomlens.plan.start.place import refused
+    from oomlens.plan.kinds import jvm as kind
 
     name = args.target or args.container or "java"
-    target = find_target(reader.snapshot, args.target) if args.target else None
-    if args.target and target is None:
-        text = message("Nothing that runs here is called {target}.")
-        hint = Text(message("Give a pid, a unit or a container; or --flags and --limit for a JVM that does not run"))
-        return (refused(KIND, name, "not-running", text, hint, target=name),)
-    place = (
-        named_place(reader, _absolute(args.file), args.container, KIND, name) if args.file else place_of(target, name)
-    )
-    if isinstance(place, Refusal):
-        return (place,)
-    facts = _facts(args, reader, target, place)
+    target = found_target(reader, args.target, KIND)
+    if isinstance(target, Refusal):
+        return (target,)
+    start = named_start(reader, absolute(args.file), args.container, KIND, name) if args.file else None
+    if isinstance(start, Refusal):
+        return (start,)
+    facts = _facts(args, reader, target, start)
     if isinstance(facts, Refusal):
         return (facts,)
-    aim = JvmTarget(place, _raise_argv(target), watch=_watch(facts, target), argv=_argv(args))
-    return planned(JvmWish(args.heap, args.percent, args.dump), facts, aim)
+    aim = kind.JvmTarget(raise_argv(target, start), watch(target, machine=facts.limit_of == "host"), _argv(args))
+    considered = kind.consider(JvmWish(args.heap, args.percent, args.dump), facts, aim)
+    if isinstance(considered, Refusal):
+        return (considered,)
+    return kind.propose(considered, start or start_of(reader, target, name, considered.setting))
 
 
-def _absolute(path: str) -> str:
-    return str(Path.cwd() / path)
-
-
-def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, place: Place) -> JvmFacts | Refusal:
+def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, start: Start | None) -> JvmFacts | Refusal:
     from oomlens.host.read.jvm_facts import is_jvm, live_facts
     from oomlens.i18n import message
+    from oomlens.model.plan import Text
     from oomlens.plan.jvm.given import given_facts
     from oomlens.plan.start.place import refused
     from oomlens.runtimes.jvm_version import version_of
 
     version = version_of(args.jdk) if args.jdk else None
     if target is None:
-        return given_facts(args.container or "java", args.flags or "", place, args.limit, version)
+        limit = (args.limit, "--limit") if args.limit else limit_in(start)
+        return given_facts(args.container or "java", args.flags or "", start, limit, version)
     process = next((each for each in target.processes if is_jvm(reader, each)), None)
     if process is None:
         text = message("{target} is no JVM, as far as can be seen: {processes}")
         names = ", ".join(f"{each.comm}[{each.pid}]" for each in target.processes[:5])
-        return refused(KIND, target.name, "no-jvm", text, target=target.name, processes=names)
+        hint = Text(message("For other programs: oomlens plan runtime {target}"), {"target": target.name})
+        return refused(KIND, target.name, "no-jvm", text, hint, target=target.name, processes=names)
     return live_facts(reader, process, target.name, limit_bytes=args.limit, version=version, ask_jvm=not args.no_jcmd)
-
-
-def _raise_argv(target: Target | None) -> tuple[str, ...]:
-    """The arguments of `oomlens plan` that raise the limit, up to the size."""
-    if target is None or target.names is None:
-        return ()
-    names = target.names
-    if names.pod_uid is not None:
-        return ("limit", "kubernetes", "--live", "--pod-uid", names.pod_uid, "--limit")
-    if names.container_id is not None:
-        return ("limit", "container", names.container_name or names.container_id, "--memory")
-    return ("limit", "unit", names.unit, "--max") if names.unit is not None else ()
-
-
-def _watch(facts: JvmFacts, target: Target | None) -> Watch:
-    from oomlens.model.plan import Watch
-
-    if target is None:
-        return Watch()
-    names = target.names
-    ids = [] if names is None else [each for each in (names.container_id, names.container_name) if each]
-    return Watch(
-        cgroups=() if facts.cgroup in (None, "/") else (str(facts.cgroup),),
-        units=(names.unit,) if names is not None and names.unit and not ids else (),
-        containers=tuple(ids),
-        machine=facts.limit_of == "host",
-    )
 
 
 def _argv(args: argparse.Namespace) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from oomlens.host.read.pseudofiles import text
 from oomlens.runtimes.names import Traits
@@ -46,6 +48,18 @@ class ProcessView:
         data = self._read("maps", 16 * _MOST_BYTES) or b""
         cells = (line.split(None, 5) for line in data.splitlines())
         return frozenset(text(cell[5].rpartition(b"/")[2]) for cell in cells if len(cell) == 6)
+
+    def arenas(self, size_bytes: int) -> int | None:
+        """How many heaps of glibc's malloc it has beside the first: each reserves `size_bytes`, aligned; None where unreadable."""
+        data = self._read("maps", 16 * _MOST_BYTES)
+        if data is None:
+            return None
+        found = [_span(cells) for line in data.splitlines() if len(cells := line.split(None, 5)) == 5]
+        return sum(
+            first.mode == b"rw-p" and rest.mode == b"---p" and first.end == rest.start
+            and rest.end - first.start == size_bytes and first.start % size_bytes == 0
+            for first, rest in pairwise(found)
+        )  # fmt: skip
 
     def in_own_files(self, path: str) -> str | None:
         """A small text file as the process sees it, relative to its working directory and root; None where there is none."""
@@ -96,6 +110,19 @@ class ProcessView:
 
     def _read(self, name: str, most: int = _MOST_BYTES) -> bytes | None:
         return read_plain(self._folder / name, most)
+
+
+class _Span(NamedTuple):
+    """A mapping of no file."""
+
+    start: int
+    end: int
+    mode: bytes
+
+
+def _span(cells: list[bytes]) -> _Span:
+    start, _, end = cells[0].partition(b"-")
+    return _Span(int(start, 16), int(end, 16), cells[1])
 
 
 def read_plain(place: Path, most: int) -> bytes | None:

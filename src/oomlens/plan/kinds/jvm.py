@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from oomlens.i18n import message
 from oomlens.model.finding import Evidence
-from oomlens.model.plan import Plan, Proposal, Refusal, Step, Text, Watch
+from oomlens.model.plan import Plan, Proposal, Refusal, Text, Value, Watch
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.jvm.choose import HEAP_NAMES, Choice, JvmWish, choose
 from oomlens.plan.jvm.facts import JvmFacts
 from oomlens.plan.jvm.notes import notes
-from oomlens.plan.start.place import Place, Setting, refused, step_for
+from oomlens.plan.start.more_memory import raise_command, rounded
+from oomlens.plan.start.place import Setting, Start, refused, steps_for
 from oomlens.plan.start.words import Words, rewritten
-from oomlens.runtimes.jvm_flags import COMMAND_LINE, LAST_OPTIONS, LAUNCHER_OPTIONS, TOOL_OPTIONS, flag_of
+from oomlens.runtimes.jvm_flags import COMMAND_LINE, LAST_OPTIONS, TOOL_OPTIONS, flag_of
 from oomlens.runtimes.jvm_heap import MIB
 
 KIND = "jvm"
@@ -24,35 +24,41 @@ _YOUNG_SECONDS = 600  # before that, classes and code are still being loaded
 
 @dataclass(frozen=True, slots=True)
 class JvmTarget:
-    """What the plan is for. place: where its options are set. raise_argv: arguments of `oomlens plan` that raise its limit, without the size.
+    """raise_argv: arguments of `oomlens plan` that raise its limit, up to the size. watch: what verify counts. argv: of this plan."""
 
-    after: steps that follow the change, such as daemon-reload and a restart. watch: what verify counts.
-    """
-
-    place: Place
     raise_argv: tuple[str, ...] = ()
-    after: tuple[Step, ...] = ()
     watch: Watch = field(default_factory=Watch)
     argv: tuple[str, ...] = ()
 
 
-def propose(wish: JvmWish, facts: JvmFacts, target: JvmTarget) -> tuple[Proposal, ...]:
-    """One plan, or why there is none."""
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What is to be set, before it is known where."""
+
+    facts: JvmFacts
+    target: JvmTarget
+    choice: Choice
+    setting: Setting
+
+
+def consider(wish: JvmWish, facts: JvmFacts, target: JvmTarget) -> Considered | Refusal:
+    """The flags, or why there are none to set."""
     if facts.limit_bytes is None:
-        return (
-            refused(
-                KIND, facts.target, "no-limit", message("There is no memory limit that {target} could be fitted into."),
-                Text(message("Give one: --limit 512M")), target=facts.target,
-            ),
-        )  # fmt: skip
+        text = message("There is no memory limit that {target} could be fitted into.")
+        hint = Text(message("Give one: --limit 512M"))
+        return refused(KIND, facts.target, "no-limit", text, hint, target=facts.target)
     choice = choose(wish, facts)
-    refusal = _refused(wish, facts, choice, target)
-    if refusal is not None:
-        return (refusal,)
-    step = step_for(target.place, setting_of(choice, facts), KIND, facts.target)
-    if isinstance(step, Refusal):
-        return (step,)
-    dump = "HeapDumpPath" in choice.wanted and (choice.heap_bytes or (choice.now.max_bytes if choice.now else None))
+    return _refused(wish, facts, choice, target) or Considered(facts, target, choice, setting_of(choice, facts))
+
+
+def propose(considered: Considered, start: Start) -> tuple[Proposal, ...]:
+    """One plan, or why there is none."""
+    facts, choice, target = considered.facts, considered.choice, considered.target
+    steps = steps_for(start, considered.setting, KIND, facts.target)
+    if isinstance(steps, Refusal):
+        return (steps,)
+    heap = choice.heap_bytes or (choice.now.max_bytes if choice.now is not None else None)
+    dump = heap if "HeapDumpPath" in choice.wanted else None
     return (
         make_plan(
             Plan(
@@ -60,12 +66,12 @@ def propose(wish: JvmWish, facts: JvmFacts, target: JvmTarget) -> tuple[Proposal
                 remedy="set-jvm-heap",
                 target=facts.target,
                 title=_title(facts, choice),
-                steps=(step, *target.after),
+                steps=steps,
                 argv=target.argv,
                 why=tuple(_why(facts, choice, target)),
                 arithmetic=tuple(_arithmetic(facts, choice)),
-                cost_bytes=dump or None,
-                cost_of="disk" if dump else None,
+                cost_bytes=dump,
+                cost_of=None if dump is None else "disk",
                 warnings=(*_warnings(facts, choice), *facts.gaps),
                 watch=target.watch,
             )
@@ -75,12 +81,16 @@ def propose(wish: JvmWish, facts: JvmFacts, target: JvmTarget) -> tuple[Proposal
 
 def setting_of(choice: Choice, facts: JvmFacts) -> Setting:
     """The options as a setting; the variable is one that wins over what is set elsewhere."""
-    words = Words(_name_of, choice.wanted, choice.drop)
     rivals = set(choice.wanted)
     if choice.heap_bytes is not None:
         rivals |= HEAP_NAMES
     last = facts.flags.source_of(*rivals)
-    variable = LAST_OPTIONS if last in (COMMAND_LINE, LAUNCHER_OPTIONS, LAST_OPTIONS) else TOOL_OPTIONS
+    anchors: frozenset[str] = frozenset()
+    if last == COMMAND_LINE:
+        given = (facts.flags.get(name) for name in rivals)
+        anchors = frozenset(flag.text for flag in given if flag is not None and flag.source == COMMAND_LINE)
+    words = Words(_name_of, choice.wanted, choice.drop, anchors)
+    variable = TOOL_OPTIONS if last in (None, TOOL_OPTIONS) else LAST_OPTIONS
     return Setting(variable, lambda old: rewritten(old or "", words), words)
 
 
@@ -124,12 +134,11 @@ def _refused(wish: JvmWish, facts: JvmFacts, choice: Choice, target: JvmTarget) 
 
 def raise_hint(target: JvmTarget, size_bytes: int) -> Text:
     """How the limit is raised instead."""
-    grain = 16 * MIB
-    wanted = -(-size_bytes // grain) * grain
-    if not target.raise_argv:
-        return Text(message("raise its limit to {wanted_bytes}"), {"wanted_bytes": wanted})
-    command = shlex.join(["oomlens", "plan", *target.raise_argv, f"{wanted // MIB}M"])
-    return Text(message("raise its limit to {wanted_bytes}: {command}"), {"wanted_bytes": wanted, "command": command})
+    command = raise_command(target.raise_argv, size_bytes)
+    if command is None:
+        return Text(message("raise its limit to {wanted_bytes}"), {"wanted_bytes": rounded(size_bytes)})
+    told: dict[str, Value] = {"wanted_bytes": rounded(size_bytes), "command": command}
+    return Text(message("raise its limit to {wanted_bytes}: {command}"), told)
 
 
 def _why(facts: JvmFacts, choice: Choice, target: JvmTarget) -> Iterator[Text]:
@@ -144,7 +153,10 @@ def _why(facts: JvmFacts, choice: Choice, target: JvmTarget) -> Iterator[Text]:
         )
     if needed > limit:
         yield Text(
-            message("the other way costs {more_bytes} of RAM: with a heap of {heap_bytes} it needs {needed_bytes}, and has {limit_bytes}"),
+            message(
+                    "the other way costs {more_bytes} of RAM: with a heap of {heap_bytes} it needs {needed_bytes},"
+                    " and has {limit_bytes}"
+                ),
             {"heap_bytes": now.max_bytes, "more_bytes": needed - limit, "needed_bytes": needed, "limit_bytes": limit},
         )  # fmt: skip
         yield raise_hint(target, needed + facts.others_bytes)

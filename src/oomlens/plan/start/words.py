@@ -21,11 +21,20 @@ class AmbiguousError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Options to set. name_of: what an option sets, None where it is of no concern. wanted: option by name; drop: names that shall go."""
+    """Options to set. name_of: what an option sets, None where it is of no concern. wanted: option by name; drop: names that shall go.
+
+    anchors: options of the command line, as they are written, that take effect now: where they stand, the change has to be made.
+    """
 
     name_of: Callable[[str], str | None]
     wanted: Mapping[str, str]
     drop: frozenset[str] = field(default=frozenset())
+    anchors: frozenset[str] = field(default=frozenset())
+
+    def anchored_in(self, text: str) -> bool:
+        """Whether an anchor stands in a text, outside of comments."""
+        lines = (line for line in text.split("\n") if not _comment(line))
+        return any(self.anchors.intersection(options_in(line)) for line in lines)
 
     def concerns(self, word: str) -> bool:
         """Whether an option is replaced or taken out."""
@@ -48,13 +57,15 @@ def options_in(text: str) -> tuple[str, ...]:
 
 
 def rewritten_in_place(text: str, words: Words) -> str | None:
-    """A script, unit or list of arguments in which options stand: replaced there, the missing ones after the first of them.
+    """A script, unit or list of arguments in which the anchors stand: options are replaced in that line, the missing ones come after the first.
 
-    None where none of them stands there. Lines that are comments are left alone. Raises AmbiguousError where several lines hold them.
+    None where no anchor stands there. Lines that are comments are left alone. Raises AmbiguousError where several lines hold them.
     """
     lines = text.split("\n")
     held = [
-        number for number, line in enumerate(lines) if not _comment(line) and any(map(words.concerns, options_in(line)))
+        number
+        for number, line in enumerate(lines)
+        if not _comment(line) and words.anchors.intersection(options_in(line))
     ]
     if not held:
         return None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from oomlens.kernel.sizes import bytes_of
 from oomlens.model.yaml_text import Form, Node, YamlText
+from oomlens.plan.kubernetes.quantity import QuantityError, quantity
 from oomlens.plan.start.words import options_in
 from oomlens.plan.yaml_edit import YamlEditError, append, spliced, splices_of
 from oomlens.plan.yaml_find import find, items_of, keys_of, scalar, value_of
@@ -13,6 +15,10 @@ from oomlens.plan.yaml_find import find, items_of, keys_of, scalar, value_of
 Change = Callable[[str | None], str]
 Path = tuple[str | int, ...]
 _DEPTH = 12
+_LIMITS: dict[bool, tuple[Path, ...]] = {
+    False: (("resources", "limits", "memory"),),
+    True: (("deploy", "resources", "limits", "memory"), ("mem_limit",)),
+}
 _ARGUMENTS = ("command", "args", "entrypoint")
 
 
@@ -78,6 +84,22 @@ def variable(text: YamlText, place: Place, name: str) -> str | None:
 def arguments(text: YamlText, place: Place) -> tuple[str, ...]:
     """The options on the container's command line, as far as the file has one."""
     return tuple(option for node in _argument_nodes(text, place) for option in options_in(node.text))
+
+
+def limit_of(text: YamlText, place: Place) -> int | None:
+    """The memory limit that it gives the container, in bytes; None where there is none, or none that can be read."""
+    node = text.documents[place.document]
+    for path in _LIMITS[place.compose]:
+        told = scalar(find(node, place.path), *path)
+        if told is None:
+            continue
+        if place.compose:
+            return bytes_of(told)
+        try:
+            return quantity(told).whole
+        except QuantityError:
+            return None
+    return None
 
 
 def with_variable(text: YamlText, place: Place, name: str, change: Change) -> bytes:
