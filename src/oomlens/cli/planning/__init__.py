@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, limit_container, limit_kubernetes, limit_unit, protect, runtime, sacrifice
+from oomlens.cli.planning import jvm, limit_container, limit_kubernetes, limit_unit, protect, runtime, sacrifice, tasks
 
 KINDS: tuple[ModuleType, ...] = (
     jvm,
@@ -20,4 +20,5 @@ KINDS: tuple[ModuleType, ...] = (
     protect,
     runtime,
     sacrifice,
+    tasks,
 )
