@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import PurePosixPath
 
 from oomlens.apply.action import Doer, StepError
 from oomlens.apply.machine import Machine
@@ -13,7 +14,8 @@ from oomlens.host.write.files import (
     replace_file,
     write_value,
 )
-from oomlens.model.plan import Json, Step
+from oomlens.i18n import message
+from oomlens.model.plan import Json, Step, Text
 from oomlens.plan.actions import unit_property
 
 
@@ -75,10 +77,30 @@ def torn(_step: Step, _before: Json, _now: Json) -> bool:
 
 
 def same(before: Json, now: Json) -> bool:
-    """The value and the drop-in."""
-    return unit_property.same(str(before["value"]), str(now["value"])) and bool(
-        before["runtime_base64"] == now["runtime_base64"]
-    )
+    """The value, the drop-in, and what the kernel has."""
+    if not unit_property.same(str(before["value"]), str(now["value"])):
+        return False
+    kernel = unit_property.same_in_kernel(before["kernel"], now["kernel"])
+    return kernel and bool(before["runtime_base64"] == now["runtime_base64"])
 
 
-DOER = Doer(unit_property.NAME, observe, do, undo, torn, same)
+# What counts against a limit of memory, beside the limit's own file.
+_IN_USE = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
+
+
+def obstacle(step: Step, before: Json, machine: Machine) -> Text | None:
+    """What the unit holds by now may be more than the limit of before: cgroup v2 would take that back and kill, v1 would refuse."""
+    where = PurePosixPath(str(step.parameters.get("cgroup_file") or ""))
+    limit, in_use = before["kernel"], _IN_USE.get(where.name)
+    if in_use is None or limit is None or not str(limit).isdecimal():
+        return None
+    usage = machine.tree.text(str(where.with_name(in_use)))
+    if usage is None or not usage.isdecimal() or int(usage) < int(limit):
+        return None
+    return Text(
+        message("{unit} holds {usage_bytes}, not less than its old limit of {limit_bytes}: it would be killed; stop it first"),
+        {"unit": str(step.parameters["unit"]), "usage_bytes": int(usage), "limit_bytes": int(limit)},
+    )  # fmt: skip
+
+
+DOER = Doer(unit_property.NAME, observe, do, undo, torn, same, obstacle)

@@ -23,14 +23,15 @@ _FOLDERS = (
 )
 _USER_FOLDERS = ("/etc/systemd/user", "/usr/lib/systemd/user")
 _SHOWN = (
-    "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax", "MemoryHigh",
+    "Id", "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax", "MemoryHigh",
     "MemorySwapMax", "MemoryMin", "MemoryLow", "OOMPolicy", "OOMScoreAdjust", "TasksMax", "TasksCurrent", "NRestarts", "Delegate", "Result",
 )  # fmt: skip
 
 
-def read_unit(reader: Reader, name: str) -> UnitFacts:
-    """What is known of a unit; never raises where there is none."""
-    shown = _shown(reader, name)
+def read_unit(reader: Reader, wanted: str) -> UnitFacts:
+    """What is known of a unit, by its name or another of its names; never raises where there is none."""
+    shown = _shown(reader, wanted)
+    name = shown.get("Id") or _own_name(reader, wanted)
     fragment = _fragment(reader, name)
     usage = _usage(reader, name)
     above = _above(reader, usage) if usage is not None else ()
@@ -41,6 +42,7 @@ def read_unit(reader: Reader, name: str) -> UnitFacts:
         shown=shown,
         transient=shown.get("Transient") == "yes" or (name.endswith(".scope") and fragment is None),
         user=fragment is None and shown.get("LoadState") != "loaded" and _is_users(reader, name, usage),
+        masked=shown.get("LoadState") == "masked" or _masked(reader, name),
         live=reader.live or bool(shown),
         usage=usage,
         above=above,
@@ -68,6 +70,27 @@ def _names(name: str) -> tuple[str, ...]:
     head, dot, suffix = name.rpartition(".")
     stem, at, _instance = head.partition("@")
     return (name, f"{stem}@{dot}{suffix}") if at else (name,)
+
+
+def _own_name(reader: Reader, name: str) -> str:
+    """What systemd calls it: a link in place of a unit file makes its name another one of the unit that it leads to."""
+    for folder in _FOLDERS:
+        place = reader.tree.place(folder) / name
+        if place.is_symlink():
+            to = place.readlink().name
+            return to if to.rpartition(".")[2] == name.rpartition(".")[2] and to not in _names(name) else name
+        if place.exists():
+            break
+    return name
+
+
+def _masked(reader: Reader, name: str) -> bool:
+    """A link to /dev/null, or an empty file, in the first folder that has one (systemctl(1), mask)."""
+    for folder in _FOLDERS:
+        place = reader.tree.place(folder) / name
+        if place.is_symlink() or place.exists():
+            return place.is_symlink() and str(place.readlink()) == "/dev/null"
+    return False
 
 
 def _fragment(reader: Reader, name: str) -> FileFact | None:

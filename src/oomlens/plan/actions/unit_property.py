@@ -12,6 +12,7 @@ from oomlens.plan.actions.action import Action
 
 NAME = "unit-property"
 _UNLIMITED = ("infinity", "max", "18446744073709551615")
+_V1_UNLIMITED = (1 << 63) - 65536  # memory.limit_in_bytes without a limit, in whole pages of any size
 
 
 def unit_property(
@@ -41,16 +42,26 @@ def runtime_file(step: Step) -> str:
 
 def same(one: str, two: str) -> bool:
     """Whether two spellings are the same value; systemd rounds sizes down to pages."""
-    if one in _UNLIMITED or two in _UNLIMITED:
-        return one in _UNLIMITED and two in _UNLIMITED
+    if _unlimited(one) or _unlimited(two):
+        return _unlimited(one) and _unlimited(two)
     if one.isdecimal() and two.isdecimal():
         return abs(int(one) - int(two)) < 65536 if int(one) >= 65536 else int(one) == int(two)
     return one == two
 
 
+def _unlimited(value: str) -> bool:
+    return value in _UNLIMITED or (value.isdecimal() and int(value) >= _V1_UNLIMITED)
+
+
+def same_in_kernel(one: str | None, two: str | None) -> bool:
+    """Whether two values of a cgroup's file are the same; the file of a unit that does not run is not there."""
+    return one is None or two is None or same(one, two)
+
+
 def reached(step: Step, state: Json) -> bool:
-    """Whether systemd shows the value."""
-    return same(str(step.parameters["value"]), str(state["value"]))
+    """Whether systemd shows the value, and the kernel has it too."""
+    wanted = str(step.parameters["value"])
+    return same(wanted, str(state["value"])) and same_in_kernel(wanted, state["kernel"])
 
 
 def fits(step: Step, state: Json) -> bool:

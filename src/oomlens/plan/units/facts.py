@@ -20,7 +20,7 @@ class UnitFacts:
 
     name: with its suffix. fragment: its unit file. dropins: in the order that systemd reads them, each name once.
     shown: what `systemctl show` prints, where systemd runs. transient: made by systemd-run or a login, has no file.
-    user: it belongs to a user's service manager. usage: its memory cgroup; above: the cgroups over it, the nearest first.
+    user: it belongs to a user's service manager. masked: it may not be started (systemctl mask). usage: its memory cgroup; above: the cgroups over it, the nearest first.
     ram_bytes, promised_bytes: the machine's, and the sum of limits of the other units (MemoryMax).
     """
 
@@ -30,6 +30,7 @@ class UnitFacts:
     shown: Mapping[str, str] = field(default_factory=dict)
     transient: bool = False
     user: bool = False
+    masked: bool = False
     live: bool = False
     usage: CgroupUsage | None = None
     above: tuple[CgroupUsage, ...] = ()
@@ -43,7 +44,19 @@ class UnitFacts:
     @property
     def known(self) -> bool:
         """Whether there is such a unit."""
-        return self.fragment is not None or self.usage is not None or self.shown.get("LoadState") == "loaded"
+        loaded = self.shown.get("LoadState") == "loaded"
+        return self.fragment is not None or self.usage is not None or loaded or self.of_all
+
+    @property
+    def template(self) -> bool:
+        """`getty@.service`: its instances are the units."""
+        return "@." in self.name
+
+    @property
+    def of_all(self) -> bool:
+        """`user-.slice`: no unit itself, but what its drop-ins say counts for every unit whose name begins so (systemd.unit(5))."""
+        head = self.name.rpartition(".")[0]
+        return head.endswith("-") and len(head) > 1
 
     @property
     def contents(self) -> tuple[str, ...]:
