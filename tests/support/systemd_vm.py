@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pytest
 
@@ -45,7 +45,7 @@ _FILES = {
     "etc/hostname": "guest\n",
     "etc/machine-id": "",
     "etc/systemd/system/oomlens-agent.service": _AGENT_UNIT,
-    "usr/local/bin/oomlens": "#!/bin/sh\nPYTHONPATH=/payload exec python3 -P -m oomlens --lang en \"$@\"\n",
+    "usr/local/bin/oomlens": '#!/bin/sh\nPYTHONPATH=/payload exec python3 -P -m oomlens --lang en "$@"\n',
 }
 # Nothing here is about packages, and boots are short.
 _MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer", "getty@tty1.service", "serial-getty@ttyS0.service")  # fmt: skip
@@ -121,7 +121,9 @@ def _make(made: Image) -> None:
 
 def _disk(tree: Path, disk: Path, size_mib: int) -> None:
     disk.unlink(missing_ok=True)
-    _checked(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(tree), str(disk), f"{size_mib}M"])
+    _checked(
+        ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(tree), str(disk), f"{size_mib}M"]
+    )
 
 
 def _checked(words: list[str]) -> None:
@@ -215,10 +217,12 @@ class Guest:
     def _last(self) -> str:
         return self.console.read_text(encoding="utf-8", errors="replace")[-2500:] if self.console.exists() else ""
 
-    def __enter__(self) -> Guest:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._line.close()
         self._process.kill()
         self._process.wait(30)

@@ -11,7 +11,7 @@ OPT_INDENT_2, OPT_SORT_KEYS, OPT_NON_STR_KEYS, OPT_APPEND_NEWLINE = 1, 32, 4, 10
 
 def dumps(value: object, default: Any = None, option: int = 0) -> bytes:
     spaced = {"indent": 2} if option & OPT_INDENT_2 else {"separators": (",", ":")}
-    text = json.dumps(value, ensure_ascii=False, sort_keys=bool(option & OPT_SORT_KEYS), default=default, **spaced)  # type: ignore[arg-type]
+    text = json.dumps(value, ensure_ascii=False, sort_keys=bool(option & OPT_SORT_KEYS), default=default, **spaced)
     return (text + ("\n" if option & OPT_APPEND_NEWLINE else "")).encode()
 
 

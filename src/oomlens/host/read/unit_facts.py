@@ -5,7 +5,7 @@ from __future__ import annotations
 from oomlens.host.read.reader import Reader
 from oomlens.model.plan import FileFact
 from oomlens.model.snapshot import CgroupUsage
-from oomlens.plan.units.facts import UnitFacts
+from oomlens.plan.units.facts import Kept, UnitFacts
 
 # systemd.unit(5), "System Unit Search Path": the first one wins.
 _FOLDERS = (
@@ -23,8 +23,9 @@ _FOLDERS = (
 )
 _USER_FOLDERS = ("/etc/systemd/user", "/usr/lib/systemd/user")
 _SHOWN = (
-    "Id", "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax", "MemoryHigh",
-    "MemorySwapMax", "MemoryMin", "MemoryLow", "OOMPolicy", "OOMScoreAdjust", "TasksMax", "TasksCurrent", "NRestarts", "Delegate", "Result",
+    "Id", "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax",
+    "MemoryHigh", "MemorySwapMax", "MemoryMin", "MemoryLow", "OOMPolicy",
+    "OOMScoreAdjust", "TasksMax", "TasksCurrent", "NRestarts", "Delegate", "Result",
 )  # fmt: skip
 
 
@@ -46,6 +47,8 @@ def read_unit(reader: Reader, wanted: str) -> UnitFacts:
         live=reader.live or bool(shown),
         usage=usage,
         above=above,
+        kept=tuple(_kept(reader, each) for each in above),
+        stands_for=tuple(each for each in reader.snapshot.cgroups if _stands_for(name, each.path.rpartition("/")[2])),
         ram_bytes=reader.snapshot.host.meminfo.get("mem_total_bytes"),
     )
 
@@ -126,6 +129,22 @@ def _usage(reader: Reader, name: str) -> CgroupUsage | None:
 def _above(reader: Reader, usage: CgroupUsage) -> tuple[CgroupUsage, ...]:
     over = [each for each in reader.snapshot.cgroups if usage.path.startswith(each.path.rstrip("/") + "/")]
     return tuple(sorted(over, key=lambda each: len(each.path), reverse=True))
+
+
+def _kept(reader: Reader, usage: CgroupUsage) -> Kept:
+    values = []
+    for name in ("memory.min", "memory.low"):
+        told = reader.tree.text(f"/sys/fs/cgroup{usage.path}/{name}") or "0"
+        values.append(int(told) if told.isdecimal() else 1 << 63)
+    return Kept(usage.path, *values)
+
+
+def _stands_for(name: str, unit: str) -> bool:
+    """Whether a running unit is an instance of a template, or one of all whose names begin so."""
+    head, dot, suffix = name.rpartition(".")
+    if not head.endswith(("@", "-")) or len(head) < 2:
+        return False
+    return unit.startswith(head) and unit.endswith(dot + suffix) and len(unit) > len(name)
 
 
 def _is_users(reader: Reader, name: str, usage: CgroupUsage | None) -> bool:

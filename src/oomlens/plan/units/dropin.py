@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from oomlens.i18n import message
-from oomlens.model.plan import Check, Effect, FileFact, Step, Text
+from oomlens.model.plan import Check, Effect, FileFact, Safety, Step, Text
+from oomlens.model.snapshot import CgroupUsage
 from oomlens.plan.actions.edit_file import edit_file
 from oomlens.plan.actions.run_program import run_program
 from oomlens.plan.actions.unit_property import unit_property
@@ -26,7 +27,7 @@ KERNEL_FILES = {
 
 
 class Setting(NamedTuple):
-    """A line of a drop-in. live: what set-property takes; None where only a restart brings it. section: default the unit's own."""
+    """A line of a drop-in. live: what set-property takes; None where it does not. section: default the unit's own."""
 
     key: str
     value: str
@@ -34,33 +35,34 @@ class Setting(NamedTuple):
     section: str | None = None
 
 
-def live_steps(facts: UnitFacts, settings: Sequence[Setting]) -> list[Step]:
-    """set-property for what a running unit takes at once.
+def live_steps(facts: UnitFacts, settings: Sequence[Setting], safety: Safety = Safety.SAFE) -> list[Step]:
+    """set-property for what running units take at once.
 
     They come before the drop-in: so they are the last to be put back, when that has gone.
     """
-    return [_live(facts, setting) for setting in settings if setting.live is not None and _runs(facts)]
+    if not facts.live:
+        return []
+    return [
+        _live(facts, usage, setting, setting.live, safety)
+        for usage in facts.running
+        for setting in settings
+        if setting.live is not None
+    ]
 
 
-def _runs(facts: UnitFacts) -> bool:
-    return facts.live and facts.usage is not None
-
-
-def _live(facts: UnitFacts, setting: Setting) -> Step:
-    assert facts.usage is not None
-    assert setting.live is not None
-    name = KERNEL_FILES.get(setting.key, ("", ""))[facts.usage.version == 1]
-    middle = "" if facts.usage.version == 2 else "/memory"
-    text = Text(
-        message("{unit}: set {key} to {value}"), {"unit": facts.name, "key": setting.key, "value": setting.live}
-    )
+def _live(facts: UnitFacts, usage: CgroupUsage, setting: Setting, value: str, safety: Safety) -> Step:
+    unit = usage.path.rpartition("/")[2]
+    name = KERNEL_FILES.get(setting.key, ("", ""))[usage.version == 1]
+    middle = "" if usage.version == 2 else "/memory"
+    text = Text(message("{unit}: set {key} to {value}"), {"unit": unit, "key": setting.key, "value": value})
     return unit_property(
-        facts.name,
+        unit,
         setting.key,
-        setting.live,
+        value,
         text,
-        before=facts.shown.get(setting.key),
-        cgroup_file=f"/sys/fs/cgroup{middle}{facts.usage.path}/{name}" if name else None,
+        before=facts.shown.get(setting.key) if unit == facts.name else None,
+        cgroup_file=f"/sys/fs/cgroup{middle}{usage.path}/{name}" if name else None,
+        safety=safety,
     )
 
 
@@ -81,15 +83,15 @@ def dropin_with(facts: UnitFacts, settings: Sequence[Setting]) -> Dropin:
     return Dropin(path, old, text or "")
 
 
-def dropin_steps(facts: UnitFacts, dropin: Dropin, *, at_once: bool) -> list[Step]:
-    """The drop-in, and a daemon-reload where systemd runs."""
+def dropin_steps(facts: UnitFacts, dropin: Dropin, *, at_once: bool, safety: Safety = Safety.SAFE) -> list[Step]:
+    """The drop-in, and a daemon-reload where systemd runs: limits of a unit that runs are then what the files say."""
     title = Text(message("{path}: keep it for good"), {"path": dropin.path})
     effect = Effect.NOW if at_once else Effect.RESTART
     content = dropin.text.encode("utf-8", "surrogateescape")
-    steps = [edit_file(dropin.path, dropin.old, content, title, effect=effect)]
+    steps = [edit_file(dropin.path, dropin.old, content, title, effect=effect, safety=safety)]
     if facts.live:
         told = Text(message("systemd reads its unit files again"))
-        steps.append(run_program(RELOAD, told, target=facts.name, undo_argv=RELOAD))
+        steps.append(run_program(RELOAD, told, target=facts.name, undo_argv=RELOAD, safety=safety))
     return steps
 
 
