@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import termios
 
 
 def main(line: str) -> None:
+    os.environ["PYTHONPYCACHEPREFIX"] = "/var/tmp/pyc"  # the package's own disk cannot be written
     with open(line, "r+b", buffering=0) as port:  # noqa: PTH123
         attributes = termios.tcgetattr(port)
         attributes[0] = attributes[1] = attributes[3] = 0  # raw: no echo, no line ends changed

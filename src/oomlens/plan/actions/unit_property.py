@@ -6,6 +6,7 @@ State: the value that systemd shows, the runtime drop-in that it writes for it, 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from oomlens.model.plan import Effect, Json, Lasts, Safety, Step, Text
 from oomlens.plan.actions.action import Action
@@ -22,15 +23,23 @@ def unit_property(
     title: Text,
     *,
     before: str | None,
+    kernel_files: Sequence[str] = (),
     cgroup_file: str | None = None,
     safety: Safety = Safety.SAFE,
 ) -> Step:
-    """The step that sets `key` of a running unit.
+    """The step that sets `key` of a unit that is loaded; it need not run.
 
     value: bytes or a count in digits, or "infinity". before: as `systemctl show` prints it now; None: not known.
-    cgroup_file: where the kernel keeps it; it is put back with the rest.
+    kernel_files: names of the cgroup's file that has it, in cgroup v2 and v1; what that holds is put back with the rest.
+    cgroup_file: where that is now, for the commands that are shown.
     """
-    parameters: dict[str, Json] = {"unit": unit, "key": key, "value": value, "cgroup_file": cgroup_file}
+    parameters: dict[str, Json] = {
+        "unit": unit,
+        "key": key,
+        "value": value,
+        "kernel_files": list(kernel_files),
+        "cgroup_file": cgroup_file,
+    }
     seen = None if before is None else {"value": before}
     return Step(NAME, f"{unit} {key}", title, parameters, seen, safety, Effect.NOW, Lasts.REBOOT)
 

@@ -36,33 +36,37 @@ class Setting(NamedTuple):
 
 
 def live_steps(facts: UnitFacts, settings: Sequence[Setting], safety: Safety = Safety.SAFE) -> list[Step]:
-    """set-property for what running units take at once.
+    """set-property for what units take at once: the unit, or those that run of all that it stands for.
 
-    They come before the drop-in: so they are the last to be put back, when that has gone.
+    Also where it does not run, for it may by the time that this is taken back. They come before the drop-in: so they are the
+    last to be put back, when that has gone.
     """
     if not facts.live:
         return []
+    units: list[tuple[str, CgroupUsage | None]] = [(_unit_of(each), each) for each in facts.stands_for]
+    if facts.usage is not None or facts.shown.get("LoadState") == "loaded":
+        units.append((facts.name, facts.usage))
     return [
-        _live(facts, usage, setting, setting.live, safety)
-        for usage in facts.running
+        _live(facts, unit, usage, setting, setting.live, safety)
+        for unit, usage in units
         for setting in settings
         if setting.live is not None
     ]
 
 
-def _live(facts: UnitFacts, usage: CgroupUsage, setting: Setting, value: str, safety: Safety) -> Step:
-    unit = usage.path.rpartition("/")[2]
-    name = KERNEL_FILES.get(setting.key, ("", ""))[usage.version == 1]
-    middle = "" if usage.version == 2 else "/memory"
+def _unit_of(usage: CgroupUsage) -> str:
+    return usage.path.rpartition("/")[2]
+
+
+def _live(facts: UnitFacts, unit: str, usage: CgroupUsage | None, setting: Setting, value: str, safety: Safety) -> Step:
+    names = KERNEL_FILES.get(setting.key, ())
+    now = None
+    if usage is not None and names and names[usage.version == 1]:
+        now = f"/sys/fs/cgroup{'' if usage.version == 2 else '/memory'}{usage.path}/{names[usage.version == 1]}"
     text = Text(message("{unit}: set {key} to {value}"), {"unit": unit, "key": setting.key, "value": value})
+    before = facts.shown.get(setting.key) if unit == facts.name else None
     return unit_property(
-        unit,
-        setting.key,
-        value,
-        text,
-        before=facts.shown.get(setting.key) if unit == facts.name else None,
-        cgroup_file=f"/sys/fs/cgroup{middle}{usage.path}/{name}" if name else None,
-        safety=safety,
+        unit, setting.key, value, text, before=before, kernel_files=names, cgroup_file=now, safety=safety
     )
 
 
