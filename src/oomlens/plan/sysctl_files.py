@@ -15,7 +15,9 @@ from oomlens.model.plan import FileFact
 # From the strongest on: a file hides those of the same name further down.
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 MAIN_FILE = "/etc/sysctl.conf"
-_ASSIGNMENT = re.compile(rb"(?P<before>\s*(?P<minus>-?)\s*(?P<key>[^=]*?)\s*=\s*)(?P<value>.*?)(?P<after>\s*)", re.DOTALL)
+_ASSIGNMENT = re.compile(
+    rb"(?P<before>\s*(?P<minus>-?)\s*(?P<key>[^=]*?)\s*=\s*)(?P<value>.*?)(?P<after>\s*)", re.DOTALL
+)
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -96,7 +98,8 @@ def effective(ordered: Iterable[FileFact], key: str) -> Setting | None:
     """The setting that wins: the last explicit one, else the last pattern (systemd never lets a pattern win)."""
     found = [setting for file in ordered for setting in settings(file) if setting.sets(key)]
     explicit = [setting for setting in found if not setting.glob]
-    return (explicit or found or [None])[-1]
+    chosen = explicit or found
+    return chosen[-1] if chosen else None
 
 
 def with_value(file: FileFact, key: str, value: str) -> bytes:

@@ -71,14 +71,18 @@ def fits(step: Step, state: Json) -> bool:
 def commands(step: Step, prefix: str) -> tuple[str, ...]:
     """One line."""
     name = prefix + str(step.parameters["path"])
-    words = on_arguments(step, name, step.parameters["priority"]) if step.parameters["on"] else off_arguments(step, name)
+    words = (
+        on_arguments(step, name, step.parameters["priority"]) if step.parameters["on"] else off_arguments(step, name)
+    )
     return (f"sudo {shlex.join(words)}",)
 
 
 def undo_commands(step: Step, prefix: str) -> tuple[str, ...]:
     """One line."""
     name = prefix + str(step.parameters["path"])
-    words = off_arguments(step, name) if step.parameters["on"] else on_arguments(step, name, step.parameters["priority"])
+    words = (
+        off_arguments(step, name) if step.parameters["on"] else on_arguments(step, name, step.parameters["priority"])
+    )
     return (f"sudo {shlex.join(words)}",)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 
 from oomlens.kernel.sizes import suffixed
-from oomlens.model.plan import Json, Lasts, Step, Text
+from oomlens.model.plan import Json, Step, Text
 from oomlens.plan.actions.action import Action
 
 NAME = "swap-file"

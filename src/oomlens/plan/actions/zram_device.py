@@ -43,7 +43,11 @@ def lines(step: Step, prefix: str, sudo: str) -> list[str]:
 
     def write(value: object, name: str) -> str:
         target = shlex.quote(f"{folder}/{name}")
-        return f"echo {shlex.quote(str(value))} | {sudo}tee {target}" if sudo else f"echo {shlex.quote(str(value))} > {target}"
+        return (
+            f"echo {shlex.quote(str(value))} | {sudo}tee {target}"
+            if sudo
+            else f"echo {shlex.quote(str(value))} > {target}"
+        )
 
     made = [f"{sudo}modprobe zram || true"]
     if step.parameters.get("algorithm"):
@@ -61,7 +65,8 @@ def commands(step: Step, prefix: str) -> tuple[str, ...]:
 
 def undo_commands(step: Step, prefix: str) -> tuple[str, ...]:
     """The device is free again."""
-    return (f"echo 1 | sudo tee {shlex.quote(f'{prefix}/sys/block/{step.parameters["device"]}/reset')}",)
+    place = f"{prefix}/sys/block/{step.parameters['device']}/reset"
+    return (f"echo 1 | sudo tee {shlex.quote(place)}",)
 
 
 ACTION = Action(NAME, reached, fits, commands, undo_commands)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from oomlens.model.plan import FileFact
+from oomlens.model.plan import FileFact, Value
 
 DEFAULT_PATH = "/swapfile"
 KIND = "swap"
+Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class SwapWish:
 
 @dataclass(frozen=True, slots=True)
 class SwapNow:
-    """A swap that is on. specs: all first fields of fstab that mean it, its name among them. mode: of a file."""
+    """A swap that is on. specs: all first fields of fstab that mean it, its name among them.
+
+    size_bytes: what it holds, a page less than its file. file_bytes: size of its file.
+    """
 
     name: str
     kind: str
@@ -45,6 +49,12 @@ class SwapNow:
     used_bytes: int
     priority: int
     specs: frozenset[str] = frozenset()
+    file_bytes: int | None = None
+
+    @property
+    def whole_bytes(self) -> int:
+        """The size of its file; of a device what it holds."""
+        return self.size_bytes if self.file_bytes is None else self.file_bytes
 
     @property
     def zram(self) -> bool:
@@ -116,7 +126,6 @@ class SwapFacts:
 
     swaps: None where the kernel was built without swap. systemd: whether it runs as init.
     hibernation: what says that the machine is set up to hibernate, such as `resume=UUID=…`.
-    taken: paths that are there already, for a name of a second file.
     alternatives: mount points of local file systems that can hold a swap file, the one with most room first.
     unswappable: memory cgroups with a limit that may not swap. keeps_swappiness: cgroups of version 1 that have their own.
     """
@@ -134,10 +143,8 @@ class SwapFacts:
     swappiness: int | None = None
     zswap: bool | None = None
     unswappable: tuple[str, ...] = ()
-    taken: frozenset[str] = frozenset()
     alternatives: tuple[str, ...] = ()
     missing_programs: tuple[str, ...] = ()
-    modes: Mapping[str, int] = field(default_factory=dict)
     zram: ZramFacts = field(default_factory=ZramFacts)
 
     def swap(self, name: str) -> SwapNow | None:

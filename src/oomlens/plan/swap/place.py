@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from oomlens.i18n import message
 from oomlens.model.plan import Refusal, Text
-from oomlens.plan.swap.facts import KIND, Place, SwapFacts
+from oomlens.plan.swap.facts import KIND, Place, SwapFacts, Values
 from oomlens.plan.swap.file_systems import holder_of
-
-Values = dict[str, int | float | str | bool | None]
 
 
 def refusal(code: str, target: str, text: str, values: Values, hint: Text | None = None) -> Refusal:
@@ -48,11 +46,16 @@ def _path_problem(place: Place) -> Refusal | None:
         return refusal("path-unusable", path, text, {"path": path}, Text(message("Such as: --path /swapfile")))
     if not place.folder_present:
         text = message("The folder {folder} does not exist.")
-        hint = Text(message("Make it first (sudo mkdir, or on btrfs: sudo btrfs subvolume create), or choose another --path."))
+        hint = Text(
+            message("Make it first (sudo mkdir, or on btrfs: sudo btrfs subvolume create), or choose another --path.")
+        )
         return refusal("folder-missing", path, text, {"folder": folder}, hint)
     if place.real_folder is not None and place.real_folder != folder:
         text = message("{folder} is a link to {real_folder}; a swap file is never made through a link.")
-        hint = Text(message("Say where it really is: --path {path}"), {"path": f"{place.real_folder.rstrip('/')}/{path.rpartition('/')[2]}"})
+        hint = Text(
+            message("Say where it really is: --path {path}"),
+            {"path": f"{place.real_folder.rstrip('/')}/{path.rpartition('/')[2]}"},
+        )
         return refusal("through-a-link", path, text, {"folder": folder, "real_folder": place.real_folder}, hint)
     if place.loose_folder is not None:
         text = message("Others than root may replace what is in {folder}, so a swap file would not be safe there.")
@@ -98,7 +101,9 @@ def _present_problem(facts: SwapFacts) -> Refusal | None:
         return refusal("is-a-link", place.path, text, values, Text(message("Say where it really is: --path.")))
     if place.present == "unknown":
         text = message("{path} exists, and what it is cannot be read.")
-        return refusal("unreadable", place.path, text, values, Text(message("Plan it as root: the same command with sudo.")))
+        return refusal(
+            "unreadable", place.path, text, values, Text(message("Plan it as root: the same command with sudo."))
+        )
     if place.present in ("file", "folder", "other"):
         text = message("{path} exists and is no swap file; it is left alone.")
         return refusal("exists", place.path, text, values, Text(message("Choose another name with --path.")))
@@ -120,7 +125,9 @@ def place_warnings(facts: SwapFacts) -> Iterator[Text]:
         )
     if place.file_system is not None and holder_of(place.file_system, place.source).verdict == "try":
         yield Text(
-            message("Whether the kernel takes a swap file on {file_system} is tried; if not, everything is taken back."),
+            message(
+                "Whether the kernel takes a swap file on {file_system} is tried; if not, everything is taken back."
+            ),
             {"file_system": place.file_system},
         )
     if place.present == "swap" and place.present_mode is not None and place.present_mode & 0o077:

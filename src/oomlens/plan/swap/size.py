@@ -9,7 +9,7 @@ from oomlens.kernel.sizes import suffixed
 from oomlens.kernel.swap_sizes import GIB, MIB, hibernation_size, round_down, round_up, swap_size
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Refusal, Text
-from oomlens.plan.swap.facts import KIND, SwapFacts, SwapWish
+from oomlens.plan.swap.facts import KIND, SwapFacts, SwapWish, Values
 
 # A tenth of the file system stays free, 10 GiB at most; a size that nobody asked for takes half of what is free at most.
 _KEPT_SHARE, _KEPT_MOST = 10, 10 * GIB
@@ -82,7 +82,7 @@ def size_of(wish: SwapWish, facts: SwapFacts, *, beside_bytes: int = 0, replaced
         return _refusal(facts, "ram-unknown", message("How much RAM this machine has could not be read."), {})
     shown += why_wanted
     if wanted <= there:
-        shown_there = {"existing_bytes": there, "wanted_bytes": wanted}
+        shown_there: Values = {"existing_bytes": there, "wanted_bytes": wanted}
         text = message(
             "There are already {existing_bytes} of swap, and {wanted_bytes} is what this machine's RAM asks for."
         )
@@ -99,9 +99,7 @@ def size_of(wish: SwapWish, facts: SwapFacts, *, beside_bytes: int = 0, replaced
     return _checked(size, kept, room, facts, tuple(shown))
 
 
-def _checked(
-    size: int, kept: int, room: int | None, facts: SwapFacts, shown: tuple[Evidence, ...]
-) -> Sized | Refusal:
+def _checked(size: int, kept: int, room: int | None, facts: SwapFacts, shown: tuple[Evidence, ...]) -> Sized | Refusal:
     size = -(-size // MIB) * MIB
     if size < _LEAST:
         return _refusal(
@@ -119,17 +117,17 @@ def _too_full(facts: SwapFacts, size: int, most: int) -> Refusal:
     text = message(
         "{size_bytes} do not fit on the disk of {path}: {free_bytes} are free, and a tenth of it (10 GiB at most) is kept free."
     )
-    values = {"size_bytes": size, "path": facts.place.path, "free_bytes": facts.place.free_bytes}
+    values: Values = {"size_bytes": size, "path": facts.place.path, "free_bytes": facts.place.free_bytes}
     hint = Text(message("Make room, choose another disk with --path, or use compressed RAM: --zram."))
     if most >= 16 * MIB:
         hint = Text(
-            message("The most that fits: --size {most}; or choose another disk with --path, or compressed RAM: --zram."),
+            message(
+                "The most that fits: --size {most}; or choose another disk with --path, or compressed RAM: --zram."
+            ),
             {"most": suffixed(most)},
         )
     return _refusal(facts, "disk-too-full", text, values, hint)
 
 
-def _refusal(
-    facts: SwapFacts, code: str, text: str, values: dict[str, int | float | str | bool | None], hint: Text | None = None
-) -> Refusal:
+def _refusal(facts: SwapFacts, code: str, text: str, values: Values, hint: Text | None = None) -> Refusal:
     return Refusal(code, KIND, facts.place.path, Text(text, values), hint)
