@@ -36,7 +36,7 @@ def entries(content: bytes) -> tuple[Entry, ...]:
     """All entries; lines of less than three fields are no entries."""
     found: list[Entry] = []
     for number, line in enumerate(_lines(content)):
-        body = line.rstrip(b"\r\n")
+        body = line.removesuffix(_end_of(line))
         if body.lstrip(b" \t").startswith(b"#"):
             continue
         spans = tuple(field.span() for field in _FIELD.finditer(body))
@@ -66,7 +66,7 @@ def swap_line(spec: str, options: Iterable[str]) -> str:
 def with_line(content: bytes, line: str) -> bytes:
     """One more line at the end, with the line end that the last one has; a last line without one gets it first."""
     lines = _lines(content)
-    ends = [line[len(line.rstrip(b"\r\n")) :] for line in lines]
+    ends = [_end_of(line) for line in lines]
     end = next((end for end in reversed(ends) if end), b"\n")
     gap = b"" if not lines or ends[-1] else end
     return content + gap + line.encode("utf-8", "surrogateescape") + end
@@ -95,6 +95,10 @@ def _spliced(content: bytes, number: int, span: tuple[int, int], text: bytes) ->
     lines = _lines(content)
     lines[number] = lines[number][: span[0]] + text + lines[number][span[1] :]
     return b"".join(lines)
+
+
+def _end_of(line: bytes) -> bytes:
+    return b"\r\n" if line.endswith(b"\r\n") else b"\n" if line.endswith(b"\n") else b""
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -67,19 +67,20 @@ class SysctlFacts:
 
 def propose(wish: SysctlWish, facts: SysctlFacts) -> tuple[Proposal, ...]:
     """One plan for all values; or every reason why there is none."""
-    wanted = {files.normalized(key): value.strip() for key, value in wish.values.items()}
+    wanted = _ordered({files.normalized(key): value.strip() for key, value in wish.values.items()})
     refusals = [*chain.from_iterable(_problems(key, value, facts) for key, value in wanted.items())]
     if set(_EITHER) <= wanted.keys():
         text = message(
             "vm.overcommit_kbytes and vm.overcommit_ratio exclude each other: setting one sets the other to 0."
         )
         refusals.append(_refusal("either", _EITHER[0], text, {}))
+    refusals += _passing_through_nothing(wanted, facts)
     if refusals:
         return tuple(refusals)
     found = list(traps({key: int(value) for key, value in wanted.items()}, facts.machine))
-    refused = [_refused(key, trap) for key, trap in found if trap.grade == "refused"]
+    refused = {trap.text.text: _refused(key, trap) for key, trap in found if trap.grade == "refused"}
     if refused:
-        return _unique(refused)
+        return tuple(refused.values())
     disruptive = frozenset(key for key, trap in found if trap.grade == "disruptive")
     try:
         steps = (*_live(wanted, wish, facts, disruptive), *_persistent(wanted, wish, facts, disruptive))
@@ -94,6 +95,32 @@ def propose(wish: SysctlWish, facts: SysctlFacts) -> tuple[Proposal, ...]:
         text = message("{settings} is so already, now and at boot.")
         return (_refusal("already", files.dotted(next(iter(wanted), "")), text, {"settings": told}),)
     return (_plan(wanted, wish, facts, steps, [trap for _, trap in found]),)
+
+
+def _passing_through_nothing(wanted: Mapping[str, str], facts: SysctlFacts) -> Iterator[Refusal]:
+    """Under strict overcommit the other one at 0 leaves a limit of the swap alone, until the next step."""
+    mode = "vm/overcommit_memory"
+    if not facts.live or (facts.machine.values.get(mode) or "").strip() != "2" or wanted.get(mode, "2") != "2":
+        return
+    for key in wanted.keys() & set(_EITHER):
+        other = _EITHER[1 - _EITHER.index(key)]
+        if (facts.machine.values.get(other) or "0").strip() != "0":
+            text = message(
+                "Strict overcommit is on and {other} is set: going over to {key} would pass through a limit of nearly nothing."
+            )
+            hint = Text(message("Turn it off for the change: oomlens plan sysctl vm.overcommit_memory=0"))
+            yield _refusal(
+                "either", files.dotted(key), text, {"other": files.dotted(other), "key": files.dotted(key)}, hint
+            )
+
+
+def _ordered(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Strict overcommit comes after what makes its limit, and goes before it."""
+    mode = "vm/overcommit_memory"
+    if mode not in wanted:
+        return dict(wanted)
+    others = {key: value for key, value in wanted.items() if key != mode}
+    return {**others, mode: wanted[mode]} if wanted[mode] == "2" else {mode: wanted[mode], **others}
 
 
 def _plan(
@@ -128,8 +155,10 @@ def _problems(key: str, value: str, facts: SysctlFacts) -> Iterator[Refusal]:
     row = BY_KEY.get(key)
     shown = files.dotted(key)
     if row is None:
-        near = difflib.get_close_matches(shown, [files.dotted(known) for known in BY_KEY], n=3, cutoff=0.5)
-        hint = Text(message("Do you mean {near}?"), {"near": ", ".join(near)}) if near else None
+        near = difflib.get_close_matches(shown, [files.dotted(known) for known in BY_KEY], n=3, cutoff=0.75)
+        hint = Text(message("Do you mean {near}?"), {"near": ", ".join(near)})
+        if not near:
+            hint = Text(message("Known are: {keys}"), {"keys": ", ".join(map(files.dotted, BY_KEY))})
         yield _refusal("unknown-key", shown, message("{key} is no setting that oomlens knows."), {"key": shown}, hint)
         return
     if not re.fullmatch(r"-?[0-9]{1,19}", value) or not row.low <= int(value) <= row.high:

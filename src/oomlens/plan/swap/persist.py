@@ -76,7 +76,8 @@ def renamed(wish: SwapWish, facts: SwapFacts, specs: frozenset[str], path: str) 
     if entry is None:
         return added(wish, facts, path)
     title = Text(message("Turn on the new one at boot: change its line in {file}"), {"file": wish.fstab})
-    changed = fstab.with_options(content, entry, _with_priority(entry.option_list, wish.priority))
+    options = _with_priority(entry.option_list, wish.priority)
+    changed = content if options == entry.option_list else fstab.with_options(content, entry, options)
     return _steps(wish, facts, fstab.with_spec(changed, entry, path), title)
 
 

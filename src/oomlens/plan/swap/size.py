@@ -33,7 +33,7 @@ def _evidence(name: str, value: int | None, comparison: str) -> Evidence:
 
 def on_disk(facts: SwapFacts) -> int:
     """The swap that is on and not in RAM."""
-    return sum(swap.size_bytes for swap in facts.swaps or () if not swap.zram)
+    return sum(swap.whole_bytes for swap in facts.swaps or () if not swap.zram)
 
 
 def wanted_total(wish: SwapWish, facts: SwapFacts) -> tuple[int | None, tuple[Evidence, ...]]:
@@ -81,6 +81,9 @@ def size_of(wish: SwapWish, facts: SwapFacts, *, beside_bytes: int = 0, replaced
     if wanted is None:
         return _refusal(facts, "ram-unknown", message("How much RAM this machine has could not be read."), {})
     shown += why_wanted
+    if wanted <= there and wish.grow is not None:
+        wanted = there + round_up(there // 2)
+        shown.append(_evidence("half_more_bytes", wanted, f"existing {there} + half of it rounded up = {wanted}"))
     if wanted <= there:
         shown_there: Values = {"existing_bytes": there, "wanted_bytes": wanted}
         text = message(
