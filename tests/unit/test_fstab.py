@@ -22,9 +22,9 @@ TABLE = (
 
 
 def changed_lines(before: bytes, after: bytes) -> list[str]:
-    lines = [text.decode("latin-1").split("\n") for text in (before, after)]
+    old, new = (text.decode("latin-1").split("\n") for text in (before, after))
     return [
-        line for line in difflib.unified_diff(*lines, lineterm="", n=0) if not line.startswith(("---", "+++", "@@"))
+        line for line in difflib.unified_diff(old, new, lineterm="", n=0) if not line.startswith(("---", "+++", "@@"))
     ]
 
 

@@ -157,10 +157,8 @@ def _replaced(wish: SwapWish, facts: SwapFacts, sized: Sized, old: SwapNow) -> P
             KIND, "enlarge-swap", wish.path, title, steps,
             argv=argv_of(wish), arithmetic=sized.arithmetic, cost_bytes=max(sized.size_bytes - old.whole_bytes, 0),
             cost_of="disk",
-            preconditions=(
-                *ROOT, *_programs(), Check("free-bytes", wish.path, sized.size_bytes + sized.kept_bytes),
-                Check("ram-for-swapoff", old.name),
-            ),
+            # What the old one holds has to fit somewhere, too: looked at when it is turned off, for the new one is on then.
+            preconditions=(*ROOT, *_programs(), Check("free-bytes", wish.path, sized.size_bytes + sized.kept_bytes)),
             warnings=(*_warnings(wish, facts), again), watch=Watch(machine=True),
         )
     )  # fmt: skip
