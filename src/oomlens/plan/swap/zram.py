@@ -90,7 +90,7 @@ def _sized(wish: SwapWish, facts: SwapFacts) -> tuple[int, tuple[Evidence, ...]]
             return refusal("too-small", f"/dev/{_FIRST}", text, {"size_bytes": size})
         if ram is not None and size > 2 * ram:
             text = message(
-                "{size_bytes} of compressed RAM are more than twice the RAM ({ram_bytes}): it never compresses so well."
+                "{size_bytes} of compressed RAM is more than twice the RAM ({ram_bytes}); memory rarely compresses that well."
             )
             hint = Text(message("Half of the RAM is usual; leave --size out."))
             return refusal("too-large", f"/dev/{_FIRST}", text, {"size_bytes": size, "ram_bytes": ram}, hint)
