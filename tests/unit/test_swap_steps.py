@@ -28,6 +28,7 @@ from oomlens.plan.actions.zram_device import zram_device
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.kinds.swap import propose
 from oomlens.plan.swap.facts import Place, SwapFacts, SwapNow, SwapWish, ZramFacts
+from oomlens.plan.zram_generator import with_section
 from support.plans import apply_and_roll_back, run_shell, stopped_everywhere, tree_bytes
 from support.swap_machine import FSTAB, PAGE, SwapMachine, swap_machine
 
@@ -363,6 +364,26 @@ def test_zram_generator_s_way_is_taken_back_whole(machine: SwapMachine, tmp_path
     plan = zram_plan(zram=ZramFacts(generator=True, generator_file=fact))
     (machine.root / "dev/zram0").write_bytes(bytes(PAGE))
     apply_and_roll_back(plan, machine.root, tmp_path, machine.run)
+
+
+def test_zram_generator_itself_understands_the_section(tmp_path: Path) -> None:
+    programs = [Path(folder) / "systemd/system-generators/zram-generator" for folder in ("/usr/lib", "/lib")]
+    program = next((str(place) for place in programs if place.exists()), None)
+    if program is None:
+        pytest.skip("zram-generator is not installed")
+    for name, content in {
+        "proc/meminfo": b"MemTotal: 4000000 kB\n",
+        "proc/cmdline": b"",
+        "etc/systemd/zram-generator.conf": with_section(
+            b"", "zram0", {"zram-size": "min(ram / 2, 4096)", "swap-priority": "100"}
+        ),
+    }.items():
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_bytes(content)
+    (tmp_path / "out").mkdir()
+    environment = {"ZRAM_GENERATOR_ROOT": str(tmp_path / "root"), "PATH": os.environ["PATH"]}
+    subprocess.run([program, str(tmp_path / "out")], check=True, env=environment, capture_output=True)
+    assert "Priority=100" in (tmp_path / "out/dev-zram0.swap").read_text(encoding="utf-8")
 
 
 def test_the_unit_for_zram_is_one_that_systemd_and_the_shell_understand(tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ def _place(wish: SwapWish, facts: SwapFacts, reader: Reader, mounts: tuple[Mount
 
 
 def _fstab(reader: Reader, path: str) -> tuple[FileFact | None, str | None]:
+    if (reader.tree.root / path.lstrip("/")).is_symlink():
+        return None, "it is a symbolic link, so something else writes it"
     try:
         return reader.tree.file(path), None
     except OSError as error:

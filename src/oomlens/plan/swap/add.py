@@ -232,7 +232,7 @@ def _warnings(wish: SwapWish, facts: SwapFacts) -> tuple[Text, ...]:
         )
         values: Values = {"priority": wish.priority, "swap": zrams[0].name, "other": zrams[0].priority}
         found.append(Text(text, values))
-    if any("=" in why for why in facts.hibernation):
+    if any(why.startswith("resume=") for why in facts.hibernation):
         text = message("This machine hibernates ({setting}): the image goes to that device alone, not to the new file.")
         found.append(Text(text, {"setting": facts.hibernation[0]}))
     return tuple(found)

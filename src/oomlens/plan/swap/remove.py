@@ -86,7 +86,7 @@ def _warnings(facts: SwapFacts, old: SwapNow, *, is_file: bool) -> tuple[Text, .
     others = sum(swap.size_bytes for swap in facts.swaps or () if swap.name != old.name)
     if not others:
         found.append(Text(message("It is the only swap: without one, the next shortage kills at once.")))
-    if any("=" in why for why in facts.hibernation) and old.kind == "partition":
+    if any(why.startswith("resume=") for why in facts.hibernation) and old.kind == "partition":
         text = message("This machine hibernates ({setting}); if that is this swap, it cannot any more.")
         found.append(Text(text, {"setting": facts.hibernation[0]}))
     if old.zram:
