@@ -19,7 +19,7 @@ from oomlens.model.plan import FileFact
 from oomlens.model.snapshot import CgroupUsage, Swap
 from oomlens.plan import fstab, zram_generator
 from oomlens.plan.kinds.swap import second_names, to_grow
-from oomlens.plan.swap.facts import Place, SwapFacts, SwapNow, SwapWish, Unit, ZramDevice, ZramFacts
+from oomlens.plan.swap.facts import LINK, Place, SwapFacts, SwapNow, SwapWish, Unit, ZramDevice, ZramFacts
 from oomlens.plan.swap.file_systems import holder_of
 
 _UNIT_FOLDERS = (
@@ -75,7 +75,7 @@ def _place(wish: SwapWish, facts: SwapFacts, reader: Reader, mounts: tuple[Mount
 
 def _fstab(reader: Reader, path: str) -> tuple[FileFact | None, str | None]:
     if (reader.tree.root / path.lstrip("/")).is_symlink():
-        return None, "it is a symbolic link, so something else writes it"
+        return None, LINK
     try:
         return reader.tree.file(path), None
     except OSError as error:

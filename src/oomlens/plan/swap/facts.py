@@ -10,6 +10,7 @@ from oomlens.model.plan import FileFact, Value
 
 DEFAULT_PATH = "/swapfile"
 KIND = "swap"
+LINK = "link"  # of `SwapFacts.fstab_problem`: the table is a symbolic link
 Values = Mapping[str, Value]
 
 

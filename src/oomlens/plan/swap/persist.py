@@ -9,7 +9,7 @@ from oomlens.model.plan import Effect, Refusal, Step, Text
 from oomlens.plan import fstab
 from oomlens.plan.actions.edit_file import NotTextError, edit_file
 from oomlens.plan.actions.run_program import run_program
-from oomlens.plan.swap.facts import KIND, SwapFacts, SwapWish, Values
+from oomlens.plan.swap.facts import KIND, LINK, SwapFacts, SwapWish, Values
 
 _RELOAD = ("systemctl", "daemon-reload")
 
@@ -95,6 +95,8 @@ def _with_priority(options: Sequence[str], priority: int | None) -> tuple[str, .
 def _content(wish: SwapWish, facts: SwapFacts) -> bytes:
     if facts.fstab_problem is not None:
         text = message("{file} cannot be read: {why}")
+        if facts.fstab_problem == LINK:
+            text = message("{file} is a symbolic link: something else writes it, so it is left alone.")
         values: Values = {"file": wish.fstab, "why": facts.fstab_problem}
         hint = Text(message("Or leave it as it is: --until-reboot"))
         raise UnusableError(Refusal("fstab-unreadable", KIND, wish.fstab, Text(text, values), hint))
