@@ -6,7 +6,9 @@ How samples are stored: `oomlens.model.sample_codec`; how curves are taken from 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from oomlens.model.report import Gap, Report
@@ -114,6 +116,28 @@ class Sample(NamedTuple):
     host: HostFigures
     cgroups: tuple[CgroupFigures, ...] = ()
     processes: tuple[ProcessFigures, ...] = ()
+
+
+class CgroupPeek(NamedTuple):
+    """A cgroup's usage and its counter of kills; None where they could not be read."""
+
+    current_bytes: int | None
+    oom_kills: int | None
+
+
+class Peek(NamedTuple):
+    """What can be read in well under a millisecond, to know whether a whole sample is due.
+
+    monotonic_seconds: when; some_stalled_seconds: as in `HostFigures`. cgroups: by path.
+    """
+
+    monotonic_seconds: float
+    total_bytes: int | None = None
+    available_bytes: int | None = None
+    swap_free_bytes: int | None = None
+    some_stalled_seconds: float | None = None
+    oom_kills: int | None = None
+    cgroups: Mapping[str, CgroupPeek] = MappingProxyType({})
 
 
 class ContainerLabel(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from oomlens.model.snapshot import Snapshot
 SYSTEM_FOLDER = Path("/var/lib/oomlens/history")
 DAMAGED_SUFFIX = f"{SUFFIX}.damaged"
 # No recorder makes a larger file.
-_MOST_FILE_BYTES = 64 << 20
+MOST_FILE_BYTES = 64 << 20
 _HEAD_BYTES = 4096
 
 
@@ -92,7 +93,11 @@ def read_history(
     gaps: list[Gap] = []
     for file in _of_span(files, since, until):
         try:
-            data = file.read_bytes() if file.stat().st_size <= _MOST_FILE_BYTES else b""
+            there = file.stat()
+            if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_FILE_BYTES:
+                gaps.append(Gap(f"history: {file.name}", "not-a-history"))
+                continue
+            data = file.read_bytes()
         except FileNotFoundError:
             continue  # the recorder gave its room to newer samples
         except OSError as error:
@@ -129,6 +134,8 @@ def _before(time: float | None, bound: float | None) -> bool:
 def _begin_of(file: Path) -> float | None:
     """When a file was begun; None where it does not say."""
     try:
+        if not file.is_file():
+            return None
         with file.open("rb") as opened:
             head = opened.read(_HEAD_BYTES)
         part = next(split(head), None)
