@@ -86,6 +86,7 @@ class Watch:
     """What `verify` counts later. cgroups: paths as /proc/PID/cgroup shows them; units, containers, pods by name or id.
 
     comms: names of processes. machine: whether kills of the whole machine count.
+    quiet_seconds: how long without a kill it takes to call it fixed; None: a day.
     """
 
     cgroups: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ class Watch:
     containers: tuple[str, ...] = ()
     comms: tuple[str, ...] = ()
     machine: bool = False
+    quiet_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

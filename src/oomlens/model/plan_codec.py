@@ -136,7 +136,7 @@ def refusal_to_dict(refusal: Refusal) -> Json:
 
 def _watch_of(data: Mapping[str, Any]) -> Watch:
     lists = {key: tuple(map(str, value)) for key, value in data.items() if isinstance(value, list)}
-    return Watch(**lists, machine=bool(data.get("machine")))
+    return Watch(**lists, machine=bool(data.get("machine")), quiet_seconds=data.get("quiet_seconds"))
 
 
 def _text(text: Text) -> Json:

@@ -1,0 +1,133 @@
+"""What must hold just before a plan is carried out; a row for each kind of `oomlens.model.plan.Check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from oomlens.apply.machine import Machine
+from oomlens.host.run import find_program
+from oomlens.i18n import message
+from oomlens.model.plan import Check, Text
+
+Row = Callable[[Check, Machine], Text | None]
+# Bits of CapEff, include/uapi/linux/capability.h.
+_CAPABILITIES = {"CAP_DAC_OVERRIDE": 1, "CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}
+
+
+def root(_check: Check, machine: Machine) -> Text | None:
+    """Whether we are root; another tree needs only its files' permissions."""
+    if os.geteuid() == 0 or not machine.tree.live:
+        return None
+    return Text(message("this needs root: run the same command with sudo"))
+
+
+def capability(check: Check, machine: Machine) -> Text | None:
+    """Whether this process has a capability (capabilities(7)); target: its name."""
+    status = _text(machine, "/proc/self/status")
+    line = next((line for line in status.splitlines() if line.startswith("CapEff:")), None)
+    if line is None:
+        return None  # not known: the step itself will tell
+    if int(line.split()[1], 16) >> _CAPABILITIES[check.target] & 1:
+        return None
+    return Text(
+        message("this needs the capability {capability}, which this process has not (in a container: --cap-add)"),
+        {"capability": check.target},
+    )
+
+
+def program(check: Check, machine: Machine) -> Text | None:
+    """Whether a program is installed; value: the package to name where it is not."""
+    if not machine.tree.live or find_program(check.target) is not None:
+        return None
+    return Text(
+        message("the program {program} is not installed; try: sudo apt-get install {package}"),
+        {"program": check.target, "package": str(check.value or check.target)},
+    )
+
+
+def free_bytes(check: Check, machine: Machine) -> Text | None:
+    """Whether the file system of a path has that many bytes free for us."""
+    place = machine.place(check.target)
+    while not place.exists():
+        place = place.parent
+    about = os.statvfs(place)
+    free = about.f_bavail * about.f_frsize
+    if free >= int(check.value):
+        return None
+    return Text(
+        message("{path}: {free_bytes} are free on its disk, {wanted_bytes} are needed"),
+        {"path": check.target, "free_bytes": free, "wanted_bytes": int(check.value)},
+    )
+
+
+def usage_below(check: Check, machine: Machine) -> Text | None:
+    """Whether a counter of bytes (a cgroup's memory.current) is below a value now; one that is missing is no obstacle."""
+    found = machine.tree.text(check.target)
+    if found is None or not found.isdecimal() or int(found) < int(check.value):
+        return None
+    return Text(
+        message("{path}: {usage_bytes} are in use, not less than the new limit of {limit_bytes}: it would be killed"),
+        {"path": check.target, "usage_bytes": int(found), "limit_bytes": int(check.value)},
+    )
+
+
+def absent(check: Check, machine: Machine) -> Text | None:
+    """Whether nothing stands at a path."""
+    place = machine.place(check.target)
+    if not place.exists() and not place.is_symlink():
+        return None
+    return Text(message("{path} exists already"), {"path": check.target})
+
+
+def ram_for_swapoff(check: Check, machine: Machine) -> Text | None:
+    """Whether what a swap holds fits into the available RAM; target: its name in /proc/swaps."""
+    used = next((cells[3] for cells in _swaps(machine) if cells[0] == check.target), None)
+    available = next(
+        (line.split()[1] for line in _text(machine, "/proc/meminfo").splitlines() if line.startswith("MemAvailable:")),
+        None,
+    )
+    if used is None or available is None or int(used) <= int(available):
+        return None
+    return Text(
+        message("{swap} holds {used_bytes}, but only {available_bytes} of RAM are available to take them back"),
+        {"swap": check.target, "used_bytes": int(used) * 1024, "available_bytes": int(available) * 1024},
+    )
+
+
+def _swaps(machine: Machine) -> list[list[str]]:
+    return [line.rsplit(None, 4) for line in _text(machine, "/proc/swaps").splitlines()[1:]]
+
+
+def _text(machine: Machine, path: str) -> str:
+    return machine.tree.text(path) or ""
+
+
+ROWS: dict[str, Row] = {
+    "absent": absent,
+    "capability": capability,
+    "free-bytes": free_bytes,
+    "program": program,
+    "ram-for-swapoff": ram_for_swapoff,
+    "root": root,
+    "usage-below": usage_below,
+}
+
+
+def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[Text, ...]:
+    """What does not hold. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
+    found: list[Text] = []
+    for check in checks:
+        row = ROWS.get(check.kind)
+        if row is None:
+            found.append(
+                Text(
+                    message("the plan asks for the check {kind}, which this version does not know"),
+                    {"kind": check.kind},
+                )
+            )
+            continue
+        problem = row(check, machine)
+        if problem is not None:
+            found.append(problem)
+    return tuple(found)
