@@ -15,6 +15,8 @@ SOON_SECONDS = 60.0  # until it is full, at the rate of the last peeks
 # Rates are taken over about so long: one large allocation is no trend.
 _WINDOW_SECONDS = 5.0
 _MOST_WATCHED = 16
+# A turn of the loop that comes a moment early need not wait for the next one.
+_EARLY_SHARE = 0.1
 
 
 class Rhythm(NamedTuple):
@@ -28,6 +30,11 @@ class Rhythm(NamedTuple):
     quick_seconds: float = 1.0
     share: float = 0.01
     credit_seconds: float = 3.0
+
+    @property
+    def peek_seconds(self) -> float:
+        """Between peeks."""
+        return min(1.0, self.quick_seconds, self.rest_seconds)
 
 
 class Watched(NamedTuple):
@@ -80,9 +87,10 @@ def decide(rhythm: Rhythm, pace: Pace, peek: Peek) -> tuple[Pace, str | None]:
     if seen.credit_seconds <= 0:
         return seen, None
     elapsed = now - seen.sampled_at
-    if elapsed >= rhythm.rest_seconds:
+    early = _EARLY_SHARE * rhythm.peek_seconds
+    if elapsed >= rhythm.rest_seconds - early:
         return seen, urgency(seen) or "rest"
-    return seen, urgency(seen) if elapsed >= rhythm.quick_seconds else None
+    return seen, urgency(seen) if elapsed >= rhythm.quick_seconds - early else None
 
 
 def sampled(pace: Pace, sample: Sample, monotonic_seconds: float) -> Pace:

@@ -28,7 +28,6 @@ from oomlens.record.ring import Ring
 from oomlens.record.store import Full, Store
 from oomlens.record.waiting import Surroundings
 
-PEEK_SECONDS = 1.0
 # A file is begun anew where the clock was set by more than this.
 CLOCK_JUMP_SECONDS = 30.0
 # In a storm of kills the machine is stored whole only so often, and then the reports without their tables.
@@ -81,14 +80,19 @@ class Recorder:
         rhythm: Rhythm,
         tell: Tell,
         sampled: Callable[[Sample, Snapshot, int], None] | None = None,
+        missed: Callable[[Snapshot], list[Kill]] | None = None,
     ) -> None:
-        """sampled: called after each sample, with the number of bytes that the history takes."""
+        """sampled: called after each sample, with the number of bytes that the history takes.
+
+        missed: called once with the first snapshot; gives the kills since an earlier recorder's last sample.
+        """
         self._machine = machine
         self._store = store
         self._around = surroundings
         self._rhythm = rhythm
         self._tell = tell
         self._sampled = sampled
+        self._missed = missed
         self._state = _State()
 
     def run(self, *, once: bool = False, seconds: float | None = None) -> int:
@@ -96,14 +100,17 @@ class Recorder:
         state, begun = self._state, self._around.monotonic()
         state.cpu = self._around.cpu()
         while True:
-            self._turn()
+            try:
+                self._turn()
+            except MemoryError:
+                self._state.snapshots.clear()  # the machine has none for us; the next turn may find some
             now = self._around.monotonic()
             if once or (seconds is not None and now - begun >= seconds):
                 break
-            left = PEEK_SECONDS - (now - state.peeked_at) if state.peeked_at is not None else PEEK_SECONDS
+            left = self._rhythm.peek_seconds - (now - (state.peeked_at if state.peeked_at is not None else now))
             ring = self._machine.ring
             if ring is not None:
-                left = ring.patience(left)
+                left = ring.patience(left, now)
             if seconds is not None:
                 left = min(left, seconds - (now - begun))
             # Whoever fills the ring buffer line by line does not wake us for every line.
@@ -118,7 +125,7 @@ class Recorder:
         reports = ring.reports(now) if ring is not None else []
         if reports:
             self._kills(reports)
-        if reports or state.peeked_at is None or now - state.peeked_at >= 0.9 * PEEK_SECONDS:
+        if reports or state.peeked_at is None or now - state.peeked_at >= 0.9 * self._rhythm.peek_seconds:
             self._peek(now, killed_by(reports), bool(reports))
         cpu = self._around.cpu()
         state.pace, state.cpu = intervals.spent(state.pace, cpu - state.cpu), cpu
@@ -142,6 +149,10 @@ class Recorder:
         snapshot = self._machine.read()
         names = (usage.names for usage in snapshot.cgroups)
         sample = sample_of(snapshot, labels=self._machine.labels(names), before=state.sample)
+        if self._missed is not None:
+            missed, self._missed = self._missed(snapshot), None
+            for kill in missed:
+                self._keep(kill, None)
         if missing:
             self._counted(missing, snapshot)
         if self._stored(lambda: self._store.add_sample(sample), sample.time_seconds, snapshot):

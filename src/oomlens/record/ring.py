@@ -46,9 +46,11 @@ class Ring:
         rested = monotonic_seconds - self._read_at >= _REST_SECONDS
         return self._stream.fileno() if self._is_device and rested else None
 
-    def patience(self, seconds: float) -> float:
-        """How long to wait at most: shorter while a report is on its way."""
-        return min(seconds, SETTLE_SECONDS) if self._decoder.pending else seconds
+    def patience(self, seconds: float, monotonic_seconds: float) -> float:
+        """How long to wait at most: shorter while a report is on its way, or the descriptor is left alone."""
+        if self._decoder.pending:
+            return min(seconds, SETTLE_SECONDS)
+        return min(seconds, _REST_SECONDS) if monotonic_seconds - self._read_at < _REST_SECONDS else seconds
 
     def close(self) -> None:
         """Gives the device back."""

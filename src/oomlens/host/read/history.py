@@ -115,7 +115,7 @@ def _of_span(files: list[Path], since: float | None, until: float | None) -> lis
     if since is None and until is None:
         return files
     begins = [_begin_of(file) for file in files]
-    ends = [*begins[1:], None]
+    ends = [*begins[1:], None][: len(files)]
     return [
         file
         for file, begin, end in zip(files, begins, ends, strict=True)
