@@ -54,7 +54,7 @@ def has_systemd(root: Path) -> bool:
     """Whether a machine is run by systemd (sd_booted(3)); below another root, whether it is installed there."""
     if str(root) == "/":
         return Path("/run/systemd/system").is_dir()
-    return any(below(root, f"{folder}/systemd").exists() for folder in ("/usr/lib/systemd", "/lib/systemd"))
+    return any(below(root, folder).is_dir() for folder in ("/usr/lib/systemd", "/lib/systemd", "/etc/systemd"))
 
 
 def writable_by_others(program: Program) -> list[str]:

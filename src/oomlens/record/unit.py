@@ -45,6 +45,7 @@ NoNewPrivileges=yes
 ProtectSystem=strict
 {places}ProtectHome={home}
 PrivateTmp={tmp}
+PrivateMounts=yes
 PrivateNetwork=yes
 IPAddressDeny=any
 RestrictAddressFamilies=none

@@ -42,7 +42,9 @@ def _install(args: argparse.Namespace, tr: Translate) -> int:
 
     if not install.has_systemd(args.root):
         say(f"error: {tr('this machine is not run by systemd; have your own supervisor start this as root')}:")
-        say(f"  {shlex.join([*install.this_program(_arguments(args)).command])}")
+        program = install.this_program(_arguments(args))
+        needed = [f"{name}={value}" for name, value in program.environment.items()]
+        say(f"  {shlex.join([*(['env', *needed] if needed else []), *program.command])}")
         return ExitCode.FAILED
     program = install.this_program(_arguments(args))
     writable = [str(args.prometheus.absolute().parent)] if args.prometheus is not None else []
