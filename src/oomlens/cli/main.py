@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import diagnose, manual, predict, scan, status, terminal
+from oomlens.cli import diagnose, manual, predict, scan, status, terminal, top
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -21,6 +21,7 @@ VERBS: tuple[ModuleType, ...] = (
     manual,
     status,
     predict,
+    top,
 )
 
 
