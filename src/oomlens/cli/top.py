@@ -112,5 +112,5 @@ def _no_terminal(tr: Translate) -> str | None:
 
 
 def _no_proc(args: argparse.Namespace, tr: Translate) -> int:
-    say(f"error: {tr('{root} has no readable /proc; mount it, or try another --root').format(root=args.root)}")
+    say("error: " + tr("{root} has no readable /proc; mount it, or try another --root").format(root=args.root))
     return ExitCode.FAILED

@@ -10,11 +10,12 @@ from itertools import pairwise
 
 from oomlens.predict.trend import Point
 
-_HOLDS = 3.0
+_HOLDS = 3.0  # usual distances
+_SPACING = 24.0  # of a full series: distance between two values, as a share of their age, times its length
 
 
 class Series:
-    """Values by time; when it is full, the older half is kept at half the resolution, again and again.
+    """Values by time; when it is full, older ones are kept the sparser the older they are.
 
     An unknown value (None) is kept as a hole. Times are seconds and must not run backwards; one that does is left out.
     """
@@ -36,18 +37,32 @@ class Series:
         self._times.append(at)
         self._values.append(math.nan if value is None else value)
         if len(self._times) > self._most:
-            half = self._most // 2
-            self._times = self._times[:half:2] + self._times[half:]
-            self._values = self._values[:half:2] + self._values[half:]
+            self._thin()
 
     def put_before(self, points: Iterable[Point]) -> None:
         """Older values, ordered by time; those not older than what is here are left out."""
         first = self._times[0] if self._times else math.inf
         older = [point for point in points if point[0] < first]
-        step = max(1, -(-len(older) // max(1, self._most - len(self._times))))
-        older = older[(len(older) - 1) % step :: step] if older else []
         self._times = array("d", [at for at, _ in older]) + self._times
         self._values = array("d", [value for _, value in older]) + self._values
+        if len(self._times) > self._most:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keeps the oldest, the newest, and between them distances that grow with age, so that any span has a shape."""
+        now, apart = self._times[-1], _SPACING / self._most
+        kept = [0]
+        for place in range(1, len(self._times) - 1):
+            at = self._times[place]
+            # The older of two that are too near stays, so that what is left of the past is not lost at once.
+            if at - self._times[kept[-1]] >= (now - at) * apart:
+                kept.append(place)
+        kept.append(len(self._times) - 1)
+        if len(kept) > self._most:
+            half = self._most // 2
+            kept = kept[:half:2] + kept[half:]
+        self._times = array("d", [self._times[place] for place in kept])
+        self._values = array("d", [self._values[place] for place in kept])
 
     def last(self) -> float | None:
         """The newest value; None where it is unknown."""
@@ -72,17 +87,21 @@ class Series:
     def buckets(self, end: float, seconds: float, count: int) -> list[float | None]:
         """The largest value in each of `count` equal parts of the time before `end`; None where nothing is known.
 
-        A value holds until the next one, but not for longer than a few times the usual distance between two.
+        A value holds until the next one, but not across an unknown one, nor for much longer than values are apart there.
         """
         found: list[float | None] = [None] * count
         begin = end - seconds
-        points = self.since(begin)
-        distances = sorted(later[0] - earlier[0] for earlier, later in pairwise(points))
-        longest = _HOLDS * distances[len(distances) // 2] if distances else 0.0
+        first = bisect_left(self._times, begin)
+        times = self._times[first:]
+        distances = sorted(later - earlier for earlier, later in pairwise(times))
+        usual = _HOLDS * distances[len(distances) // 2] if distances else 0.0
         before: tuple[float, int] | None = None  # time and place
-        for at, value in points:
+        for at, value in zip(times, self._values[first:], strict=True):
+            if math.isnan(value):
+                before = None
+                continue
             place = max(0, min(count - 1, int((at - begin) / seconds * count)))
-            if before is not None and at - before[0] <= longest:
+            if before is not None and at - before[0] <= max(usual, (end - before[0]) * _HOLDS * _SPACING / self._most):
                 for hole in range(before[1] + 1, place):
                     found[hole] = found[before[1]]
             held = found[place]

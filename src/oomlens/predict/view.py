@@ -103,8 +103,15 @@ def _victim(prediction: ScopePrediction) -> Suspect | None:
 
 
 def _scopes(predictions: Sequence[ScopePrediction], history: History) -> list[ScopeRow]:
-    """The machine first, then those that will be full at a known time, then those with the smallest part left."""
-    rows = [ScopeRow(each, _victim(each), history.eta_of(each)) for each in predictions]
+    """The machine first, then those that will be full at a known time, then those with the smallest part left.
+
+    A cgroup without a process is no concern of anybody.
+    """
+    rows = [
+        ScopeRow(each, _victim(each), history.eta_of(each))
+        for each in predictions
+        if each.path is None or each.candidates or each.spared
+    ]
 
     def urgency(row: ScopeRow) -> tuple[bool, bool, float]:
         share = row.left_share

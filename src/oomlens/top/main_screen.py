@@ -38,7 +38,7 @@ class MainScreen(Screen[None]):
     RowTable.shown { display: block; }
     #details { display: none; width: 1fr; height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
     #body.detailed #details { display: block; }
-    #body.detailed.wide #details { width: 50%; padding: 0 0 0 1; }
+    #body.detailed.wide #details { width: 46%; padding: 0 0 0 1; }
     #body.detailed.narrow #tables { display: none; }
     RowTable.under { height: auto; max-height: 40%; min-height: 4; }
     #filter { display: none; height: 1; border: none; padding: 0; }
@@ -60,7 +60,7 @@ class MainScreen(Screen[None]):
         }
         self.details = TextPane("details")
         self.filter = Input(
-            id="filter", placeholder=tr("name, command, pid, user, unit, container"), compact=True, select_on_focus=False
+            state.text, id="filter", placeholder=tr("name, command, pid, user, unit, container"), compact=True, select_on_focus=False
         )  # fmt: skip
 
     def compose(self) -> ComposeResult:
@@ -149,9 +149,10 @@ class MainScreen(Screen[None]):
             [row.usage.path for row in cgroups], self._cgroup_row, sorted_by=state.sort["cgroups"],
             empty=empty or (state.hidden() or ""), follow=True,
         )  # fmt: skip
+        nothing = state.tr("no kill is known")
         tables["kills"].show(
             [f"kill:{kill.number}" for kill in kills], self._kill_row, sorted_by=None,
-            empty=f"{state.tr('no kill is known')}; {state.source()}", follow=False,
+            empty=f"{nothing}; {state.source()}", follow=False,
         )  # fmt: skip
         self.want()
 
@@ -183,7 +184,7 @@ class MainScreen(Screen[None]):
     def _draw_details(self) -> None:
         if not self.detailed:
             return
-        key, columns = self.table.chosen, max(30, (self.size.width // 2 if self.wide else self.size.width) - 2)
+        key, columns = self.table.chosen, max(30, (self.size.width * 46 // 100 if self.wide else self.size.width) - 2)
         state = self.state
         lines: list[Line] = [(Span(state.tr("it is gone"), Tone.DIM),)]
         if key is not None and state.view is not None:
@@ -206,5 +207,5 @@ class MainScreen(Screen[None]):
                 )
             ]
         )  # fmt: skip
-        keys = main_keys(pane, kills=bool(state.incidents.kills), tr=state.tr)
+        keys = main_keys(pane, detailed=self.detailed, kills=bool(state.incidents.kills), tr=state.tr)
         self._keys.show([key_line(filter_keys(state.tr) if self.filter.has_focus else keys, width)])

@@ -60,7 +60,7 @@ def tab_line(
     spans: list[Span] = []
     for number, pane in enumerate(PANES, start=1):
         tone = Tone.CHOSEN if pane == shown else Tone.DIM
-        spans.append(Span(f" {number} {titles[pane]} {counts[number - 1]} ", tone, f"pane:{pane}"))
+        spans.append(Span(f" {number} {titles[pane]} ({counts[number - 1]}) ", tone, f"pane:{pane}"))
     state: list[Span] = []
     if sort is not None:
         arrow = "^" if reverse else ""
@@ -99,12 +99,12 @@ def key_line(keys: Sequence[Key], columns: int) -> Line:
     return tuple(spans)
 
 
-def main_keys(pane: str, *, kills: bool, tr: Translate) -> list[Key]:
+def main_keys(pane: str, *, detailed: bool, kills: bool, tr: Translate) -> list[Key]:
     """The keys of the main screen; the first ones are always there."""
     keys = [
         Key("q", tr("quit"), "quit"),
         Key("?", tr("help"), "help"),
-        Key("Enter", tr("why") if pane == "kills" else tr("details"), "open"),
+        Key("Enter", tr("why") if pane == "kills" else tr("close") if detailed else tr("details"), "open"),
         Key("/", tr("filter"), "filter"),
         Key("n", tr("next victim"), "victim"),
     ]

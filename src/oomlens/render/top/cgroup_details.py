@@ -49,8 +49,9 @@ def _limits(row: CgroupRow, tr: Translate, columns: int) -> Iterator[Line]:
         ("memory.memsw.limit_in_bytes", usage.memsw_max_bytes, "memsw"),
     )  # fmt: skip
     parts = [f"{name} {size(amount)}" for name, amount, _ in named if amount is not None]
-    parts += [f"{name} {tr('unlimited')}" for name, _, word in named if word in usage.unlimited]
-    parts += [f"{tr('peak')} {size(usage.peak_bytes)}", f"{tr('swap')} {size(usage.swap_current_bytes)}"]
+    unlimited, peak, swap = tr("unlimited"), tr("peak"), tr("swap")
+    parts += [f"{name} {unlimited}" for name, _, word in named if word in usage.unlimited]
+    parts += [f"{peak} {size(usage.peak_bytes)}", f"{swap} {size(usage.swap_current_bytes)}"]
     yield from titled("", ", ".join(parts), columns, Tone.DIM)
     if usage.oom_group:
         yield from titled("", tr("memory.oom.group: all of it is killed together"), columns, Tone.WARN)

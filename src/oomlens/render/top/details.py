@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from oomlens.i18n import Translate
+from oomlens.model.prediction import Suspect
+from oomlens.model.snapshot import Process
 from oomlens.predict.history import RATE_SECONDS, History, identity
 from oomlens.predict.scopes import ancestors
 from oomlens.predict.series import Series
 from oomlens.predict.view import CgroupRow, ProcessRow, ScopeRow, View
+from oomlens.render.columns import shortened
 from oomlens.render.prediction import texts, warn_text
 from oomlens.render.sanitize import fit, visible, width
 from oomlens.render.sizes import size
@@ -18,6 +21,7 @@ from oomlens.render.top.styled import Line, Span, Tone, sparkline, wrapped
 from oomlens.render.top.words import about, cgroup_name, eta_text, percent, person, scope_name, urgency
 
 _NAME_COLUMNS = 12
+_COMMAND_LINES = 2
 _LEAST_GROWTH_RANGE = 1 << 20
 
 
@@ -47,14 +51,22 @@ def process_lines(
     process = row.process
     return [
         (Span(person(process.comm, process.pid), Tone.HEAD),),
-        *titled(tr("command"), command(process), columns),
+        *titled(tr("command"), shortened(command(process), _COMMAND_LINES * max(20, columns - 16)), columns),
         *_life(row, view, tr, columns, users),
         *_memory(row, tr, columns),
         growth_line(row.growth, history.processes.get(identity(process)), view.at, tr, columns),
         *_why(row, tr, columns),
         *_next(row, view, tr, columns),
         *_limits(process.cgroup, view, tr, columns),
+        *_whole_command(process, tr, columns),
     ]
+
+
+def _whole_command(process: Process, tr: Translate, columns: int) -> Iterator[Line]:
+    """At the end, where it is too long for the beginning; those of Java are."""
+    whole = command(process)
+    if width(whole) > _COMMAND_LINES * max(20, columns - 16):
+        yield from titled(tr("command"), whole, columns)
 
 
 def _life(row: ProcessRow, view: View, tr: Translate, columns: int, users: Mapping[int, str]) -> Iterator[Line]:
@@ -120,10 +132,16 @@ def _why(row: ProcessRow, tr: Translate, columns: int) -> Iterator[Line]:
             else tr("number {place}, {bytes} behind the first").format(place=row.place, bytes=size(suspect.behind_bytes))
         )  # fmt: skip
         yield from titled(tr("badness"), f"{size(suspect.points_bytes)}: {behind}", columns)
-        yield from titled("", visible(suspect.why), columns, Tone.DIM)
+        yield from titled("", _arithmetic(suspect, tr), columns, Tone.DIM)
     score = "?" if process.oom_score is None else str(process.oom_score)
     adj = "?" if process.oom_score_adj is None else str(process.oom_score_adj)
     yield from titled("", f"oom_score {score}, oom_score_adj {adj}", columns, Tone.DIM)
+
+
+def _arithmetic(suspect: Suspect, tr: Translate) -> str:
+    if suspect.points_bytes is None:
+        return tr("not all numbers that the kernel compares could be read")
+    return visible(suspect.why)
 
 
 def _next(row: ProcessRow, view: View, tr: Translate, columns: int) -> Iterator[Line]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oomlens.i18n import Translate
-from oomlens.model.report import Report
+from oomlens.model.report import Report, Scope
 from oomlens.predict.incidents import Incidents, Kill
 from oomlens.render import facts
+from oomlens.render.facts import short_name
 from oomlens.render.sanitize import visible, width
 from oomlens.render.sizes import short_size
 from oomlens.render.top.columns import Column, Row
@@ -51,9 +52,15 @@ def _told(report: Report, tr: Translate) -> dict[str, str]:
     return {
         "victim": facts.who(report, tr),
         "size": short_size(facts.how_much(report), "-"),
-        "where": facts.where(report, tr),
+        "where": _where(report, tr),
         "cause": facts.cause_line(report, tr),
     }
+
+
+def _where(report: Report, tr: Translate) -> str:
+    """The cgroup whose limit was reached, else the scope."""
+    names = report.oom_memcg_names or report.task_memcg_names
+    return short_name(names) if report.scope is Scope.MEMCG and names is not None else facts.where(report, tr)
 
 
 def counted(kill: Kill, tr: Translate) -> str:
@@ -65,10 +72,10 @@ def kill_line(incidents: Incidents, clock: Clock, source: str, tr: Translate, co
     """The latest kill, else where they are looked for. source: what is followed, in words."""
     kill = incidents.latest
     if kill is None and not incidents.kills:
-        return (Span(cell(f"{tr('no kill is known')}; {source}", columns), Tone.DIM),)
+        return (Span(cell(tr("no kill is known") + f"; {source}", columns), Tone.DIM),)
     latest = kill or incidents.kills[-1]
     press = f"kill:{latest.number}"
-    key = Span(f" {tr('o: why')} ", Tone.CHOSEN, press) if latest.report is not None else Span("")
+    key = Span(" " + tr("o: why") + " ", Tone.CHOSEN, press) if latest.report is not None else Span("")
     tone, more = Tone.ALARM, f" ({incidents.seen})" if incidents.seen > 1 else ""
     told = tr("KILLED {what}").format(what=_what(latest, tr))
     if kill is None:
@@ -82,5 +89,5 @@ def kill_line(incidents: Incidents, clock: Clock, source: str, tr: Translate, co
 def _what(kill: Kill, tr: Translate) -> str:
     if kill.report is None:
         return f"{counted(kill, tr)}  {visible(kill.path or '?')}"
-    parts = (facts.who(kill.report, tr), short_size(facts.how_much(kill.report), ""), facts.where(kill.report, tr))
+    parts = (facts.who(kill.report, tr), short_size(facts.how_much(kill.report), ""), _where(kill.report, tr))
     return "  ".join([*(part for part in parts if part), facts.cause_line(kill.report, tr)])
