@@ -154,11 +154,10 @@ def counted_kills(before: Snapshot, now: Snapshot) -> Iterable[CountedKills]:
         above = path.rpartition("/")[0] or "/"
         if versions[path] == 2 and path != "/" and above in own:
             own[above] -= count
-    told = 0
-    for path, count in own.items():
-        if count > 0:
-            told += count
-            yield CountedKills(path, count)
+    told = sum(count for count in own.values() if count > 0)
     first, last = before.host.oom_kills, now.host.oom_kills
     if first is not None and last is not None and last - first > told:
         yield CountedKills(None, last - first - told)
+    for path, count in own.items():
+        if count > 0:
+            yield CountedKills(path, count)

@@ -91,20 +91,21 @@ class Series:
         """
         found: list[float | None] = [None] * count
         begin = end - seconds
-        first = bisect_left(self._times, begin)
+        first = max(0, bisect_left(self._times, begin) - 1)  # the one before holds on
         times = self._times[first:]
         distances = sorted(later - earlier for earlier, later in pairwise(times))
         usual = _HOLDS * distances[len(distances) // 2] if distances else 0.0
-        before: tuple[float, int] | None = None  # time and place
+        before: tuple[float, int, float] | None = None  # time, place, value
         for at, value in zip(times, self._values[first:], strict=True):
             if math.isnan(value):
                 before = None
                 continue
-            place = max(0, min(count - 1, int((at - begin) / seconds * count)))
+            place = min(count - 1, math.floor((at - begin) / seconds * count))
             if before is not None and at - before[0] <= max(usual, (end - before[0]) * _HOLDS * _SPACING / self._most):
-                for hole in range(before[1] + 1, place):
-                    found[hole] = found[before[1]]
-            held = found[place]
-            found[place] = value if held is None else max(held, value)
-            before = at, place
+                for hole in range(max(0, before[1] + 1), place):
+                    found[hole] = before[2]
+            if place >= 0:
+                held = found[place]
+                found[place] = value if held is None else max(held, value)
+            before = at, place, value
         return found

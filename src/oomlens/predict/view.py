@@ -24,9 +24,9 @@ class ScopeRow:
 
     @property
     def left_share(self) -> float | None:
-        """What is left, as a share of the limit."""
-        left, limit = self.prediction.distance_bytes, self.prediction.limit_bytes
-        return None if left is None or not limit else left / limit
+        """What is left, as a share of the limit and the swap that goes with it."""
+        left, total = self.prediction.distance_bytes, self.prediction.total_bytes
+        return None if left is None or not total else left / total
 
 
 @dataclass(frozen=True, slots=True)

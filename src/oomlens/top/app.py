@@ -210,8 +210,7 @@ class TopApp(App[None]):
 
     def _pane(self, name: str) -> None:
         to = {"next": self.state.next_pane(1), "before": self.state.next_pane(-1)}.get(name, name)
-        if self.main.filter.has_focus:
-            self._close_filter()
+        self.main.filtering = False
         self.state.pane = to
         self.main.detailed = self.main.detailed and self.main.wide and to != "kills"
         self.main.settle()
@@ -227,9 +226,9 @@ class TopApp(App[None]):
         self.main.settle()
 
     def _escape(self, _: str) -> None:
-        if self.main.filter.has_focus:
+        if self.main.filtering:
             self.main.filter.value = ""
-            self._close_filter()
+            self._filter("keep")
         elif self.main.detailed:
             self.main.detailed = False
             self.main.settle()
@@ -304,15 +303,8 @@ class TopApp(App[None]):
     # Filter
 
     def _filter(self, argument: str) -> None:
-        if argument == "keep":
-            self._close_filter()
-            return
-        self.main.filter.add_class("asked")
-        self.main.filter.focus()
-
-    def _close_filter(self) -> None:
-        self.main.filter.remove_class("asked")
-        self.main.table.focus()
+        """Asks for a filter; with `keep`, ends asking."""
+        self.main.filtering = argument != "keep"
         self.main.settle()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -321,4 +313,4 @@ class TopApp(App[None]):
         self.main.draw()
 
     def on_input_submitted(self) -> None:
-        self._close_filter()
+        self.action_do("filter:keep")

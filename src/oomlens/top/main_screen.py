@@ -27,7 +27,7 @@ WIDE_COLUMNS, TALL_LINES = 120, 40
 
 
 class MainScreen(Screen[None]):
-    """detailed: whether the details of the chosen row are shown. failure: why the last reading failed."""
+    """detailed: whether the details of the chosen row are shown. filtering: whether a filter is typed. failure: why the last reading failed."""
 
     AUTO_FOCUS = None
     CSS = """
@@ -50,6 +50,7 @@ class MainScreen(Screen[None]):
         self.state = state
         self.reader = reader
         self.detailed = False
+        self.filtering = False
         self.failure: str | None = None
         tr = state.tr
         self._top, self._tabs, self._keys = LinesPane("top"), LinesPane("tabs"), LinesPane("keys")
@@ -100,7 +101,10 @@ class MainScreen(Screen[None]):
         body.set_class(self.detailed, "detailed")
         body.set_class(self.wide, "wide")
         body.set_class(not self.wide, "narrow")
-        if not self.filter.has_focus:
+        self.filter.set_class(self.filtering, "asked")
+        if self.filtering:
+            self.filter.focus()
+        else:
             (self.details if self.detailed and not self.wide else self.table).focus()
 
     # Drawing
@@ -208,4 +212,4 @@ class MainScreen(Screen[None]):
             ]
         )  # fmt: skip
         keys = main_keys(pane, detailed=self.detailed, kills=bool(state.incidents.kills), tr=state.tr)
-        self._keys.show([key_line(filter_keys(state.tr) if self.filter.has_focus else keys, width)])
+        self._keys.show([key_line(filter_keys(state.tr) if self.filtering else keys, width)])

@@ -11,7 +11,7 @@ from oomlens.render.sizes import change, short_size
 from oomlens.render.top.columns import Column, Row
 from oomlens.render.top.processes import growth_tone
 from oomlens.render.top.styled import Span, Tone
-from oomlens.render.top.words import percent, person
+from oomlens.render.top.words import distance, percent, person
 
 # Shares of the limit that reclaim cannot free, from which on a cgroup is worth a colour.
 _FULL_SHARE, _HIGH_SHARE = 0.9, 0.75
@@ -65,7 +65,7 @@ def _cell(row: CgroupRow, key: str, closed: Collection[str]) -> Span:
     if key == "growth":
         return Span(change(row.growth), growth_tone(row.growth))
     if key == "left":
-        return Span("-" if usage.max_bytes is None else short_size(row.left_bytes))
+        return Span("-" if usage.max_bytes is None else distance(row.left_bytes))
     if key == "max":
         return Span(count(usage.events.get("max" if usage.version == 2 else "failcnt")))
     if key == "kills":

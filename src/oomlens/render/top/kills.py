@@ -22,9 +22,9 @@ def kill_columns(tr: Translate) -> tuple[Column, ...]:
     """As `oomlens scan` has them, the newest first."""
     return (
         Column("time", tr("TIME"), 11, right=False, sorts=False),
-        Column("victim", tr("VICTIM"), 18, right=False, sorts=False),
+        Column("victim", tr("VICTIM"), 22, right=False, sorts=False),
         Column("size", tr("SIZE"), 6, sorts=False),
-        Column("where", tr("SCOPE"), 20, right=False, sorts=False, gives_way=1),
+        Column("where", tr("SCOPE"), 17, right=False, sorts=False, gives_way=1),
         Column("cause", tr("CAUSE"), 14, right=False, sorts=False, rest=True),
     )
 

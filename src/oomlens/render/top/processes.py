@@ -10,7 +10,7 @@ from oomlens.render.sanitize import visible
 from oomlens.render.sizes import change, short_size
 from oomlens.render.top.columns import Column, Row
 from oomlens.render.top.styled import Span, Tone
-from oomlens.render.top.words import cgroup_name, urgency
+from oomlens.render.top.words import cgroup_name, distance, urgency
 
 # Growth from which on a process is worth a colour.
 _GROWING_BYTES, _RACING_BYTES = 1 << 20, 16 << 20
@@ -78,7 +78,7 @@ def _cell(row: ProcessRow, key: str, *, commands: bool) -> Span:
     if key == "adj":
         return Span("?" if process.oom_score_adj is None else str(process.oom_score_adj))
     if key == "left":
-        return Span(short_size(row.left_bytes))
+        return Span(distance(row.left_bytes))
     if key == "in":
         return Span(cgroup_name(row.names, process.cgroup))
     command = " ".join(process.cmdline) if commands and process.cmdline else process.comm

@@ -8,7 +8,7 @@ from oomlens.i18n import Translate
 from oomlens.predict.view import ScopeRow
 from oomlens.render.sizes import short_size
 from oomlens.render.top.styled import Line, Span, Tone, bar, cell
-from oomlens.render.top.words import eta_text, fate_text, percent, person, scope_name, urgency
+from oomlens.render.top.words import distance, eta_text, fate_text, percent, person, scope_name, urgency
 
 # What makes a kill worse than the loss of one program.
 _GRAVE = frozenset({"critical", "service", "innocent"})
@@ -57,7 +57,7 @@ def _line(row: ScopeRow, tr: Translate, columns: int) -> Line:
     used = None if row.left_share is None else 1 - row.left_share
     spans = [
         Span(cell(scope_name(row.prediction, tr), name), Tone.STRONG),
-        Span(" " + cell(short_size(row.prediction.distance_bytes), left, right=True), tone),
+        Span(" " + cell(distance(row.prediction.distance_bytes), left, right=True), tone),
         Span(" " + cell(percent(_positive(row.left_share)), share, right=True), tone),
         Span(" " + bar(used, gauge), tone),
         *_victim(row, tone, tr, victim),

@@ -9,6 +9,7 @@ from oomlens.predict.trend import Eta
 from oomlens.predict.view import ScopeRow
 from oomlens.render.facts import short_name
 from oomlens.render.sanitize import visible
+from oomlens.render.sizes import short_size
 from oomlens.render.top.styled import Tone
 
 # Shares of the limit that are left, and minutes until it is used up, from which on it is worth a colour.
@@ -36,9 +37,16 @@ def percent(share: float | None) -> str:
     if share is None:
         return "?"
     value = 100 * share
+    if value >= 1000:
+        return ">999%"
     if 0 < value < 1:
         return "<1 %"
     return f"{min(value, 99) if value < 100 else value:.0f} %"
+
+
+def distance(value: int | None) -> str:
+    """A distance to a kill: what is above the limit for a moment is no distance."""
+    return short_size(None if value is None else max(0, value))
 
 
 def about(seconds: float) -> str:
