@@ -77,13 +77,25 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     state.sort["processes"] = args.sort
     if args.once:
         return _once(reader, state, args, tr)
-    from oomlens.top.app import TopApp
-    from oomlens.top.kill_watch import KillWatch
-
     if not reader.readable():
         return _no_proc(args, tr)
+    return _live(reader, state, args, tr)
+
+
+def _live(reader: Reader, state: State, args: argparse.Namespace, tr: Translate) -> int:
+    try:
+        from oomlens.top.app import TopApp
+    except ModuleNotFoundError as error:
+        told = tr("top needs the Python package {name}; try: pip install {name}, or oomlens top --once")
+        say("error: " + told.format(name=(error.name or "textual").partition(".")[0]))
+        return ExitCode.FAILED
+    from oomlens.top.kill_watch import KillWatch
+
     app = TopApp(reader, KillWatch(args.root), state)
     app.run()
+    if app.mistake is not None:
+        told = tr("top ended by a mistake of its own: {what}; please report it, with oomlens --version")
+        say("error: " + told.format(what=f"{type(app.mistake).__name__}: {app.mistake}"))
     return ExitCode.DONE if not app.return_code else ExitCode.FAILED
 
 

@@ -62,7 +62,7 @@ def _key(keys: str, what: str, *, priority: bool = False) -> Binding:
 
 
 class TopApp(App[None]):
-    """reader and kill_watch start with the screen and end with it."""
+    """reader and kill_watch start with the screen and end with it. mistake: an error of ours that ended it."""
 
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -103,6 +103,7 @@ class TopApp(App[None]):
         self.kill_watch = kill_watch
         self.state = state
         self.main = MainScreen(state, reader)
+        self.mistake: Exception | None = None
 
     # Life
 
@@ -152,6 +153,14 @@ class TopApp(App[None]):
     def _alarm(self, kills_before: int) -> None:
         if self.state.incidents.seen > kills_before and isinstance(self.screen, Page):
             self.screen.alarm(self.main.kill_line())
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A mistake of ours ends the program with a sentence, not with pages of source on a broken terminal."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.mistake = error
+        self.exit(return_code=1)
 
     # What keys, clicks and spans do
 

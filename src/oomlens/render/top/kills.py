@@ -65,7 +65,7 @@ def _where(report: Report, tr: Translate) -> str:
 
 def counted(kill: Kill, tr: Translate) -> str:
     """How many were counted."""
-    return tr("{count} killed").format(count=kill.kills)
+    return tr("{count} by counter").format(count=kill.kills)
 
 
 def kill_line(incidents: Incidents, clock: Clock, source: str, tr: Translate, columns: int) -> Line:
@@ -88,6 +88,8 @@ def kill_line(incidents: Incidents, clock: Clock, source: str, tr: Translate, co
 
 def _what(kill: Kill, tr: Translate) -> str:
     if kill.report is None:
-        return f"{counted(kill, tr)}  {visible(kill.path or '?')}"
+        if kill.path is None:
+            return tr("{count}, where is not known").format(count=kill.kills)
+        return tr("{count} in {path}").format(count=kill.kills, path=visible(kill.path))
     parts = (facts.who(kill.report, tr), short_size(facts.how_much(kill.report), ""), _where(kill.report, tr))
     return "  ".join([*(part for part in parts if part), facts.cause_line(kill.report, tr)])
