@@ -103,12 +103,19 @@ class Engine:
             if record is None or record.progress not in (Progress.DONE, Progress.ALREADY) or _settling(step):
                 continue
             try:
-                state = DOERS[step.action].observe(step, self._machine)
+                state = self._observe(step)
             except (StepError, OSError):
                 seen.append(None)
                 continue
             seen.append(ACTIONS[step.action].reached(step, state))
         return None if None in seen else all(seen)
+
+    def _observe(self, step: Step) -> Json:
+        """The state at a step's target. Raises StepError, OSError."""
+        try:
+            return DOERS[step.action].observe(step, self._machine)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise StepError(f"{step.id}: its parameters are not those of {step.action} ({error!r})") from error
 
     @staticmethod
     def _wanted(step: Step, allowed: frozenset[str]) -> bool:
@@ -135,7 +142,7 @@ class Engine:
             if _settling(step):
                 continue
             try:
-                state = DOERS[step.action].observe(step, self._machine)
+                state = self._observe(step)
             except (StepError, OSError) as error:
                 problems.append(_told(step, error))
                 continue
@@ -161,7 +168,7 @@ class Engine:
             return record.progress
         if _settling(step) and not _changed(application):
             return Progress.SKIPPED
-        state = doer.observe(step, self._machine)
+        state = self._observe(step)
         if record is not None and record.progress is Progress.DOING:
             before = record.before
             if not action.reached(step, state) and not doer.same(before, state) and not doer.torn(step, before, state):
@@ -178,7 +185,7 @@ class Engine:
         if not action.reached(step, state):
             doer.do(step, before, self._machine)
             self._at(f"did {step.id}")
-            state = doer.observe(step, self._machine)
+            state = self._observe(step)
             if not _settling(step) and _tells(step) and not action.reached(step, state):
                 raise StepError(f"{step.target}: done, but it does not read back as it was wanted")
         self._journal.append(application, {"event": Progress.DONE, "step": step.id, "after": state})
@@ -205,10 +212,10 @@ class Engine:
         diff: list[str] = []
         for step in self._to_undo(application):
             record = application.steps[step.id]
-            if record.progress is not Progress.DONE or _settling(step) or not _tells(step):
+            if record.progress is not Progress.DONE or not _tells(step):
                 continue
             doer = DOERS[step.action]
-            state = doer.observe(step, self._machine)
+            state = self._observe(step)
             if not doer.same(record.after, state) and not doer.same(record.before, state):
                 problems.append(_text_of_change(step))
                 diff += _difference(step, record.after, state)
@@ -240,7 +247,9 @@ class Engine:
         for step in self._to_undo(application):
             doer, record = DOERS[step.action], application.steps[step.id]
             self._at(f"undoing {step.id}")
-            if _settling(step) or not doer.same(record.before, doer.observe(step, self._machine)) or not _tells(step):
+            # What was interrupted may have left more than the state shows, such as a half-written file beside it.
+            interrupted = record.progress is Progress.DOING
+            if interrupted or not _tells(step) or not doer.same(record.before, self._observe(step)):
                 doer.undo(step, record.before, self._machine)
             self._at(f"undid {step.id}")
             self._journal.append(application, {"event": Progress.UNDONE, "step": step.id})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import diagnose, manual, predict, scan, status, terminal, top
+from oomlens.cli import apply, diagnose, history, manual, plan, predict, rollback, scan, status, terminal, top, verify
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -22,6 +22,11 @@ VERBS: tuple[ModuleType, ...] = (
     status,
     predict,
     top,
+    plan,
+    apply,
+    rollback,
+    history,
+    verify,
 )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oomlens.cli.incidents import diagnosed
 from oomlens.cli.reading import Reading
 from oomlens.cli.terminal import colour
 from oomlens.i18n import Translate
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         sources=[], root=Path("/"), no_progress=False, quiet=True, exit_code=False, lang=args.lang
     )
     reading = Reading(asked, tr)
-    reports, diagnosis = _latest(reading)
+    reports, diagnosis, _ = diagnosed(reading, None, tr)
     bold = colour("auto")
     blocks = [_kills(reports, reading, tr)]
     if diagnosis is not None:
@@ -47,22 +47,6 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         sys.stdout.write(("\n" if number else "") + (f"\x1b[1m{title}\x1b[0m" if bold else title) + "\n")
         sys.stdout.write("".join(f"  {line}\n" for line in lines))
     return reading.code(found=False)
-
-
-def _latest(reading: Reading) -> tuple[list[Report], Diagnosis | None]:
-    from oomlens.cli.jsonout import Spool
-    from oomlens.diagnose.page import diagnosis_of
-    from oomlens.model.codec import report_from_dict
-    from oomlens.model.finding import Incident
-    from oomlens.pipeline import latest, merge
-
-    with closing(Spool()) as spool:
-        reports = merge(map(spool.keep, reading.reports()))
-        chosen = latest(reports)
-        if chosen is None:
-            return reports, None
-        whole = report_from_dict(spool.whole(chosen))
-    return reports, diagnosis_of(Incident(whole, tuple(whole if report is chosen else report for report in reports)))
 
 
 def _kills(reports: Sequence[Report], reading: Reading, tr: Translate) -> tuple[str, list[str]]:
@@ -122,5 +106,6 @@ def _next(diagnosis: Diagnosis | None, tr: Translate) -> Iterator[str]:
             advice.commands[0],
         )
         yield f"{tr(advice.title)}: {visible(command)}"
+    yield f"oomlens plan        {tr('that as a change with its undo, sized and shown before anything is done')}"
     yield f"oomlens diagnose    {tr('the whole page: why, what would have been enough, what to do')}"
     yield f"oomlens scan        {tr('every kill that the logs hold')}"

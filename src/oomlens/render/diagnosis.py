@@ -251,6 +251,7 @@ def _more(diagnosis: Diagnosis, tr: Translate) -> Iterator[str]:
     causes = found(diagnosis.findings)
     if causes:
         yield f"  oomlens manual {causes[0].rule}    " + tr("the whole page of this cause")
+    yield f"  oomlens plan --incident {report.id}    " + tr("the changes, sized, with their undo; nothing is done yet")
     yield f"  oomlens scan --show {report.id}    " + tr("everything that was decoded")
     yield f"  oomlens diagnose --incident {report.id} --format html > report.html    " + tr(
         "a page to share; add --redact"

@@ -57,9 +57,9 @@ def torn(_step: Step, before: Json, now: Json) -> bool:
 
 
 def same(before: Json, now: Json) -> bool:
-    """Content, mode and owner."""
+    """Content, mode and owner; of a file that is not there, the folders that are not there either."""
     if not before["present"] or not now["present"]:
-        return bool(before["present"] == now["present"])
+        return bool(before["present"] == now["present"] and before.get("missing_folders") == now.get("missing_folders"))
     return all(before[key] == now[key] for key in ("sha256", "mode", "uid", "gid"))
 
 
