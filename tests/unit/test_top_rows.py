@@ -253,3 +253,11 @@ def test_kills_of_the_past_are_known_but_not_new() -> None:
     incidents = Incidents()
     incidents.told(10.0, report(1), before=True)
     assert (incidents.latest, incidents.seen, len(incidents.reports)) == (None, 0, 1)
+
+
+def test_the_same_kill_from_two_places_is_one_and_all_are_in_order() -> None:
+    incidents = Incidents()
+    incidents.told(50.0, report(2), before=True)
+    incidents.told(10.0, report(1), before=True)
+    incidents.told(50.0, report(2), before=True)
+    assert [kill.at for kill in incidents.kills] == [10.0, 50.0]
