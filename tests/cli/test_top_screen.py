@@ -411,6 +411,54 @@ def test_what_cannot_be_read_is_a_question_mark_with_its_reason(tmp_path: Path) 
     drive(tmp_path, script, setup=setup)
 
 
+def test_in_a_container_it_is_said_that_others_are_not_seen(tmp_path: Path) -> None:
+    def setup(machine: FakeMachine) -> None:
+        (machine.proc / "self/ns/pid").unlink()
+        (machine.proc / "self/ns/pid").symlink_to("pid:[4026532999]")
+
+    async def script(top: Driver) -> None:
+        assert "? in a container" in top.text
+        await top.press("u")
+        assert "outside of it are not seen" in " ".join(top.text.split())
+
+    drive(tmp_path, script, setup=setup)
+
+
+def test_hidden_processes_are_said_to_be_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oomlens.host.read.snapshot.os.geteuid", lambda: 1000)
+
+    def setup(machine: FakeMachine) -> None:
+        hidden = "31 1 0:28 / /proc rw - proc proc rw,hidepid=invisible\n"
+        with (machine.proc / "self/mountinfo").open("a", encoding="ascii") as file:
+            file.write(hidden)
+
+    async def script(top: Driver) -> None:
+        assert "? processes: /proc" in top.text
+
+    drive(tmp_path, script, setup=setup)
+
+
+def test_cgroups_of_version_1_have_their_own_counters(tmp_path: Path) -> None:
+    def setup(machine: FakeMachine) -> None:
+        shutil.rmtree(machine.cgroup)
+        mount = "31 1 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        write(machine.proc / "self/mountinfo", mount)
+        machine.add_v1("/", usage_in_bytes=300 << 20)
+        machine.add_v1(
+            "/db", limit_in_bytes=200 << 20, usage_in_bytes=190 << 20, failcnt=77,
+            oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+        )  # fmt: skip
+        write(machine.proc / "50/cgroup", "9:memory:/db\n")
+
+    async def script(top: Driver) -> None:
+        await top.press("2")
+        cells = next(line for line in top.lines[10:] if " db " in line).split()
+        assert cells[:5] == ["db", "190Mi", "200Mi", "95", "%"]
+        assert cells[-2:] == ["77", "2"]
+
+    drive(tmp_path, script, setup=setup)
+
+
 def test_a_machine_that_cannot_be_read_says_so_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(top: Driver) -> None:
         def fail() -> None:

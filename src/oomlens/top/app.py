@@ -12,49 +12,16 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
-from oomlens.model.report import Report
 from oomlens.predict.incidents import Kill
 from oomlens.render.top.pages import gap_page, help_lines
-from oomlens.top.kill_watch import Following, KillWatch
+from oomlens.top.kill_watch import KillWatch
 from oomlens.top.lines import Pressed
 from oomlens.top.main_screen import MainScreen
+from oomlens.top.messages import Failed, Followed, Read, Told
 from oomlens.top.pages import Compose, Page, diagnosis_page
-from oomlens.top.reader import LEAST_SECONDS, MOST_SECONDS, Reader, Reading
+from oomlens.top.reader import LEAST_SECONDS, MOST_SECONDS, Reader
 from oomlens.top.state import GRAPH_SECONDS, State
 from oomlens.top.table import RowTable
-
-
-class Read(Message):
-    """The machine was read once more."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        super().__init__()
-
-
-class Failed(Message):
-    """The machine could not be read."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-        super().__init__()
-
-
-class Told(Message):
-    """A log told of a kill. before: it is from before the start."""
-
-    def __init__(self, report: Report, before: bool) -> None:
-        self.report = report
-        self.before = before
-        super().__init__()
-
-
-class Followed(Message):
-    """What is followed to learn of kills."""
-
-    def __init__(self, following: Following) -> None:
-        self.following = following
-        super().__init__()
 
 
 def _key(keys: str, what: str, *, priority: bool = False) -> Binding:

@@ -20,7 +20,8 @@ from oomlens.predict.order import (
 from oomlens.predict.view import CgroupRow, ProcessRow, View, view_of
 from oomlens.predict.watch import Watch
 from oomlens.render.gaps import reasons
-from oomlens.render.top.bars import PANES, Counts
+from oomlens.render.sanitize import visible
+from oomlens.render.top.bars import PANES, Counts, pane_titles
 from oomlens.render.top.processes import Urgencies, urgencies
 from oomlens.top.kill_watch import Following
 from oomlens.top.reader import Reading
@@ -146,9 +147,17 @@ class State:
 
     def hidden(self) -> str | None:
         """Why processes or cgroups are missing from the tables."""
-        for gap in self.view.snapshot.gaps if self.view is not None else ():
-            if gap.what.partition(":")[0] in ("processes", "cgroups"):
-                return f"{gap.what}: {reasons(self.tr).get(gap.why, gap.why)}"
+        if self.view is None:
+            return None
+        for gap in self.view.snapshot.gaps:
+            what = gap.what.partition(":")[0]
+            if what in ("processes", "cgroups"):
+                told = pane_titles(self.tr)[what] + gap.what.removeprefix(what)
+                return f"{visible(told)}: {reasons(self.tr).get(gap.why, gap.why)}"
+        machine = self.view.scopes[0].prediction if self.view.scopes else None
+        for gap in machine.gaps if machine is not None else ():
+            if gap.why == "other-namespaces-not-seen":
+                return reasons(self.tr)[gap.why]
         return None
 
     def source(self) -> str:

@@ -73,9 +73,10 @@ def _chapters(tr: Translate) -> tuple[tuple[str, tuple[tuple[str, str], ...]], .
 def gap_page(view: View, source: str, tr: Translate, columns: int) -> list[Line]:
     """Everything that is unknown, with the reason; how kills are noticed."""
     lines: list[Line] = [(Span(tr("What is unknown, and why"), Tone.HEAD),), ()]
-    told = list(gap_lines(view.snapshot.gaps, tr))
+    told: list[str] = []
     for scope in view.scopes:
         told += gap_lines(scope.prediction.gaps, tr, indent=f"{scope_name(scope.prediction, tr)}: ")
+    told += gap_lines(view.snapshot.gaps, tr)
     for text in told or [tr("nothing")]:
         lines += wrapped(text, columns)
     return [*lines, (), (Span(tr("Kills"), Tone.HEAD),), (), (Span(source),)]
