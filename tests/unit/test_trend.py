@@ -73,6 +73,17 @@ def test_a_series_gives_the_average_change_of_its_last_seconds() -> None:
     assert series.per_second(30.0) is None
 
 
+def test_readings_far_apart_have_a_rate_and_a_trend_too() -> None:
+    watch = Watch()
+    for number in range(10):
+        snapshot = machine(available=(500 - 6 * number) * MIB, processes=(process(5, (10 + 6 * number) * MIB),))
+        add(watch, 60.0 * number, snapshot)
+    assert watch.growth_of(process(5, 64 * MIB)) == 6 * MIB / 60
+    eta = watch.eta_of(predict(machine(available=446 * MIB))[0])
+    assert eta is not None
+    assert math.isclose(eta.seconds, 4460.0)  # 446 MiB at 6 MiB a minute
+
+
 def test_a_clock_that_runs_backwards_is_left_out() -> None:
     series = Series()
     series.add(10.0, 1.0)

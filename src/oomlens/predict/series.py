@@ -74,11 +74,16 @@ class Series:
         pairs = zip(self._times[first:], self._values[first:], strict=True)
         return [(time, value) for time, value in pairs if not math.isnan(value)]
 
+    def latest(self, seconds: float, least: int) -> list[Point]:
+        """The known values of the last so many seconds, or at least so many where they are further apart."""
+        if not self._times:
+            return []
+        first = min(bisect_left(self._times, self._times[-1] - seconds), max(0, len(self._times) - least))
+        return self.since(self._times[first])
+
     def per_second(self, seconds: float) -> float | None:
         """Average change over the last so many seconds; None where there are not two known values."""
-        if len(self._times) < 2:
-            return None
-        points = self.since(self._times[-1] - seconds)
+        points = self.latest(seconds, 2)
         if len(points) < 2 or math.isnan(self._values[-1]):
             return None
         (first_at, first), (last_at, last) = points[0], points[-1]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 Point = tuple[float, float]  # (seconds, value)
 
-_FEWEST_POINTS = 8
+FEWEST_POINTS = 8
 _MOST_POINTS = 30
 _FEWEST_SECONDS = 10.0
 _Z_90_PERCENT = 1.645
@@ -37,7 +37,7 @@ HORIZON_SECONDS = 24 * 3600.0
 def trend_of(points: Sequence[Point]) -> Trend | None:
     """The trend of the points, ordered by time; None where they are too few, too short, or go both ways."""
     chosen = _spread(points)
-    if len(chosen) < _FEWEST_POINTS or chosen[-1][0] - chosen[0][0] < _FEWEST_SECONDS:
+    if len(chosen) < FEWEST_POINTS or chosen[-1][0] - chosen[0][0] < _FEWEST_SECONDS:
         return None
     slopes = sorted(
         (later[1] - earlier[1]) / (later[0] - earlier[0])

@@ -10,7 +10,7 @@ from oomlens.model.prediction import ScopePrediction
 from oomlens.model.snapshot import HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict.distance import held_bytes
 from oomlens.predict.series import Series
-from oomlens.predict.trend import Eta, Point, trend_of, zero_at
+from oomlens.predict.trend import FEWEST_POINTS, Eta, Point, trend_of, zero_at
 
 # Growth is the average over this time; the way to the next kill is followed over a longer one.
 RATE_SECONDS = 30.0
@@ -109,9 +109,9 @@ class Watch:
     def eta_of(self, prediction: ScopePrediction) -> Eta | None:
         """When the scope's kill comes if it goes on like this; None where there is no trend."""
         series, left = self.scopes.get(prediction.path), prediction.distance_bytes
-        if series is None or left is None or self._before is None:
+        if series is None or left is None:
             return None
-        points = series.since(self._before[0] - TREND_SECONDS)
+        points = series.latest(TREND_SECONDS, FEWEST_POINTS)
         lately = series.per_second(RATE_SECONDS)
         if lately is None or lately >= 0 or points[-1][1] >= points[0][1]:
             return None  # not falling, or no longer
