@@ -244,8 +244,8 @@ def test_the_past_is_put_before_what_is_seen() -> None:
     assert watch.host["ram_used_bytes"].since(0) == [(100.0, 1.0), (200.0, 2.0), (1000.0, 500.0 * MIB)]
     assert watch.processes[5, 1.0].since(0) == [(100.0, 4.0 * MIB), (1000.0, 10.0 * MIB)]
     assert watch.cgroups["/a"].since(0) == [(100.0, 1.0 * MIB), (1000.0, 7.0 * MIB)]
-    # The rate is that of the last seconds, not of hours.
-    assert watch.growth_of(process(5, 10 * MIB)) is None
+    # Until there is something nearer, the rate is that since the last recorded one.
+    assert watch.growth_of(process(5, 10 * MIB)) == 6 * MIB / 900
     add(watch, 1002.0, machine(processes=(process(5, 12 * MIB),)))
     assert watch.growth_of(process(5, 12 * MIB)) == 1 * MIB
     assert ((9, 1.0) in watch.processes, "/gone" in watch.cgroups) == (False, False)

@@ -103,7 +103,9 @@ def _signed(per_second: float | None) -> str:
 
 def growth_line(per_second: float | None, series: Series | None, at: float, tr: Translate, columns: int) -> Line:
     """The rate, and the past as a graph with its length."""
-    told = tr("{bytes}/s in the last {time}").format(bytes=_signed(per_second), time=about(RATE_SECONDS))
+    lately = series.latest(RATE_SECONDS, 2) if series is not None else []
+    span = lately[-1][0] - lately[0][0] if len(lately) > 1 else RATE_SECONDS
+    told = tr("{bytes}/s in the last {time}").format(bytes=_signed(per_second), time=about(span))
     spans = [Span(fit(tr("growth"), _NAME_COLUMNS - 1) + " ", Tone.DIM), Span(told, growth_tone(per_second))]
     points = series.since(0) if series is not None else []
     if len(points) > 1:
