@@ -484,3 +484,17 @@ def test_it_ends_and_its_threads_with_it(tmp_path: Path, key: str) -> None:
 
     drive(tmp_path, script)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("oomlens")]
+
+
+def test_a_log_that_fails_while_it_is_followed_leaves_the_counters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setattr("oomlens.top.kill_watch.scan_live", fail)
+
+    async def script(top: Driver) -> None:
+        await top.until(lambda: "kills are only counted" in top.text, "the notice")
+
+    drive(tmp_path, script)

@@ -66,7 +66,10 @@ class KillWatch:
 
     def start(self, told: Callable[[Report, bool], None], following: Callable[[Following], None]) -> None:
         """Opens the sources, and begins to follow them."""
-        self._lives = kill_sources(self._root, self._notes.append)
+        try:
+            self._lives = kill_sources(self._root, self._notes.append)
+        except OSError:
+            self._notes.append(Note("kmsg", "failed", "unreadable"))
         following(self._state())
         self._thread = threading.Thread(target=self._run, args=(told, following), name="oomlens-kills", daemon=True)
         self._thread.start()
@@ -94,9 +97,10 @@ class KillWatch:
             arrivals = self._until_stopped(follow([*self._lives, self._stop], poll_seconds=_POLL_SECONDS))
             for report in scan_live(arrivals, now(), boot_time()):
                 self._tell(report, told, before=False)
-        except (OSError, UnreadableError) as error:
-            reference = error.reference if isinstance(error, UnreadableError) else "unreadable"
-            following(Following((), reference))
+        except UnreadableError as error:
+            following(Following((), error.reference))
+        except Exception:  # noqa: BLE001 - counters go on telling of kills
+            following(Following((), "unreadable"))
 
     def _past(self) -> Iterable[Report]:
         """What the ring buffer still holds; logs that are files are left to `scan`."""

@@ -167,6 +167,7 @@ class State:
         why = {
             "permission-denied": self.tr("permission denied; run it with sudo"),
             "not-found": self.tr("there is none"),
+            "unreadable": self.tr("it cannot be read"),
         }.get(self.following.why or "not-found", self.following.why or "")
         return self.tr("no kernel log ({why}): kills are only counted").format(why=why)
 
