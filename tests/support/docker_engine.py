@@ -142,7 +142,7 @@ def real_docker() -> Iterator[RealDocker]:
         engine = RealDocker(Path(name), programs)
         process = _start(engine)
         try:
-            _import_image(engine)
+            engine.docker("import", "-", IMAGE, data=busybox_image(engine.folder / "image", engine.programs))
             yield engine
         finally:
             _stop(engine, process)
@@ -177,17 +177,16 @@ def _start(engine: RealDocker) -> subprocess.Popen[bytes]:
     pytest.skip("dockerd did not answer")
 
 
-def _import_image(engine: RealDocker) -> None:
-    image = engine.folder / "image"
+def busybox_image(image: Path, programs: str) -> bytes:
+    """The packed files of an image that holds busybox; made in a folder."""
     (image / "bin").mkdir(parents=True)
     (image / "tmp").mkdir()
-    busybox = _busybox(engine.programs)
+    busybox = _busybox(programs)
     assert busybox is not None
     shutil.copy(busybox, image / "bin/busybox")
     for name in ("sh", "sleep"):
         (image / "bin" / name).symlink_to("busybox")
-    packed = subprocess.run(["tar", "-C", str(image), "-c", "."], capture_output=True, check=True).stdout
-    engine.docker("import", "-", IMAGE, data=packed)
+    return subprocess.run(["tar", "-C", str(image), "-c", "."], capture_output=True, check=True).stdout
 
 
 def _stop(engine: RealDocker, process: subprocess.Popen[bytes]) -> None:
