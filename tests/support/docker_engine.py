@@ -210,9 +210,9 @@ def _clean(folder: Path, before: set[Path]) -> None:
     for group in Path("/sys/fs/cgroup").glob("*/docker"):
         if group not in before:
             _remove_cgroup(group)
-    for place in _LEFT:
-        if place not in before:
-            shutil.rmtree(place, ignore_errors=True)
+    for left in _LEFT:
+        if left not in before:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove_cgroup(group: Path) -> None:
