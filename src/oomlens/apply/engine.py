@@ -219,9 +219,13 @@ class Engine:
             if record.progress is not Progress.DONE or not _tells(step):
                 continue
             state = self._observe(step)
-            if not doer.same(record.after, state) and not doer.same(record.before, state):
+            ours = application.status is Status.TAKING_BACK and doer.torn(step, record.before, state)
+            if not ours and not doer.same(record.after, state) and not doer.same(record.before, state):
                 problems.append(_text_of_change(step))
                 diff += _difference(step, record.after, state)
+            elif not doer.same(record.before, state):
+                obstacle = doer.obstacle(step, record.before, self._machine)
+                problems += [obstacle] if obstacle is not None else []
         if problems:
             raise RefusedError(tuple(problems), tuple(diff))
 
