@@ -120,20 +120,15 @@ ROWS: dict[str, Row] = {
 }
 
 
-def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[Text, ...]:
-    """What does not hold. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
-    found: list[Text] = []
+def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[tuple[Check, Text], ...]:
+    """What does not hold, and why. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
+    found: list[tuple[Check, Text]] = []
     for check in checks:
-        row = ROWS.get(check.kind)
-        if row is None:
-            found.append(
-                Text(
-                    message("the plan asks for the check {kind}, which this version does not know"),
-                    {"kind": check.kind},
-                )
-            )
-            continue
-        problem = row(check, machine)
+        problem = ROWS.get(check.kind, _unknown)(check, machine)
         if problem is not None:
-            found.append(problem)
+            found.append((check, problem))
     return tuple(found)
+
+
+def _unknown(check: Check, _machine: Machine) -> Text:
+    return Text(message("the plan asks for the check {kind}, which this version does not know"), {"kind": check.kind})
