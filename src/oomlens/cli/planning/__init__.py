@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import limit_container
+from oomlens.cli.planning import limit_container, swap, sysctl
 
-KINDS: tuple[ModuleType, ...] = (limit_container,)
+KINDS: tuple[ModuleType, ...] = (
+    limit_container,
+    swap,
+    sysctl,
+)
