@@ -34,7 +34,7 @@ MODULES = (
 )
 PACKAGES = (
     "docker", "requests", "urllib3", "certifi", "charset_normalizer", "idna", "yaml", "_yaml", "orjson", "isal", "lz4",
-    "zstandard", "ahocorasick_rs", "stringzilla", "rich", "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments",
+    "zstandard", "ahocorasick_rs", "stringzilla", "rich", "pytest", "_pytest", "pluggy", "py", "iniconfig", "packaging", "pygments",
 )  # fmt: skip
 PROGRAMS = ("/usr/bin/python3.11", "/usr/bin/file", "/usr/bin/tar")
 INIT = """#!/bin/busybox sh
