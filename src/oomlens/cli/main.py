@@ -10,7 +10,21 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import apply, diagnose, history, manual, plan, predict, rollback, scan, status, terminal, top, verify
+from oomlens.cli import (
+    apply,
+    diagnose,
+    history,
+    manual,
+    plan,
+    predict,
+    record,
+    rollback,
+    scan,
+    status,
+    terminal,
+    top,
+    verify,
+)
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -22,6 +36,7 @@ VERBS: tuple[ModuleType, ...] = (
     status,
     predict,
     top,
+    record,
     plan,
     apply,
     rollback,
