@@ -33,8 +33,11 @@ def test_without_a_terminal_it_says_what_to_type(capsys: pytest.CaptureFixture[s
     assert "oomlens status" in err
 
 
-def test_once_prints_what_the_screen_shows(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_once_prints_what_the_screen_shows(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine_of(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
     code, out, err = run(
         capsys, "--once", "--interval", "0.2", "--lang", "en", "--root", str(tmp_path), "--filter", "post"
     )

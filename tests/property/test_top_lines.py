@@ -64,7 +64,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 def all_lines(view: View, history: History, language: str, columns: int) -> list[Line]:
     tr = translator(language)
-    lines = [header_line(view, tr, columns, every=2.0, clock="00:00:00", paused=False)]
+    lines = [header_line(view, tr, columns, every=2.0, clock="00:00:00", paused=False, graph_seconds=240.0)]
     lines += scope_lines(view.scopes, tr, columns, 5)
     lines += totals_lines(view, history, tr, columns, 240.0)
     return lines

@@ -230,7 +230,7 @@ def test_what_no_log_tells_of_is_listed_after_a_while() -> None:
     incidents.told(11.0, report(1), before=False)
     assert len(incidents.kills) == 1
     incidents.counted(16.0, [], patient=True)
-    kill = incidents.kills[-1]
+    (kill,) = [kill for kill in incidents.kills if kill.report is None]
     assert (kill.report, kill.path, kill.kills, kill.at) == (None, "/a", 1, 10.0)
 
 
@@ -253,3 +253,11 @@ def test_kills_of_the_past_are_known_but_not_new() -> None:
     incidents = Incidents()
     incidents.told(10.0, report(1), before=True)
     assert (incidents.latest, incidents.seen, len(incidents.reports)) == (None, 0, 1)
+
+
+def test_the_same_kill_from_two_places_is_one_and_all_are_in_order() -> None:
+    incidents = Incidents()
+    incidents.told(50.0, report(2), before=True)
+    incidents.told(10.0, report(1), before=True)
+    incidents.told(50.0, report(2), before=True)
+    assert [kill.at for kill in incidents.kills] == [10.0, 50.0]

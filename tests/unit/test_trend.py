@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oomlens.model.report import CgroupNames
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict import predict
-from oomlens.predict.history import CountedKills, History, counted_kills
+from oomlens.predict.history import CountedKills, History, Past, counted_kills
 from oomlens.predict.series import Series
 from oomlens.predict.trend import Trend, trend_of, zero_at
 
@@ -218,3 +218,23 @@ def test_kills_of_version_1_are_counted_where_they_were() -> None:
 
 def test_a_cgroup_that_is_new_tells_of_no_kill() -> None:
     assert list(counted_kills(machine(), machine(cgroups=(usage("/new", kills=5),)))) == []
+
+
+def test_the_past_is_put_before_what_is_seen() -> None:
+    history = History()
+    add(history, 1000.0, machine(processes=(process(5, 10 * MIB),), cgroups=(usage("/a", current=7 * MIB),)))
+    history.remember(
+        Past(
+            host={"ram_used_bytes": [(100.0, 1.0), (200.0, 2.0)]},
+            processes={(5, 1.0): [(100.0, 4.0 * MIB)], (9, 1.0): [(100.0, 1.0)]},
+            cgroups={"/a": [(100.0, 1.0 * MIB)], "/gone": [(100.0, 1.0)]},
+        )
+    )
+    assert history.host["ram_used_bytes"].since(0) == [(100.0, 1.0), (200.0, 2.0), (1000.0, 500.0 * MIB)]
+    assert history.processes[5, 1.0].since(0) == [(100.0, 4.0 * MIB), (1000.0, 10.0 * MIB)]
+    assert history.cgroups["/a"].since(0) == [(100.0, 1.0 * MIB), (1000.0, 7.0 * MIB)]
+    # The rate is that of the last seconds, not of hours.
+    assert history.growth_of(process(5, 10 * MIB)) is None
+    add(history, 1002.0, machine(processes=(process(5, 12 * MIB),)))
+    assert history.growth_of(process(5, 12 * MIB)) == 1 * MIB
+    assert ((9, 1.0) in history.processes, "/gone" in history.cgroups) == (False, False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from oomlens.model.prediction import ScopePrediction
 from oomlens.model.snapshot import HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict.distance import held_bytes
 from oomlens.predict.series import Series
-from oomlens.predict.trend import Eta, trend_of, zero_at
+from oomlens.predict.trend import Eta, Point, trend_of, zero_at
 
 # Growth is the average over this time; the way to the next kill is followed over a longer one.
 RATE_SECONDS = 30.0
@@ -40,8 +41,19 @@ Identity = tuple[int, float]  # pid and start, for pids are used again
 
 
 def identity(process: Process) -> Identity:
-    """What tells a process from a later one with the same pid."""
-    return process.pid, process.started_uptime_seconds
+    """What tells a process from a later one with the same pid; to a hundredth of a second, as the kernel tells it."""
+    return process.pid, round(process.started_uptime_seconds, 2)
+
+
+class Past(NamedTuple):
+    """What is known from before the watch began: values by time (of the same clock), oldest first.
+
+    host: by the names of `HOST_SERIES`; processes: what `footprint_bytes` says; cgroups: what cannot be reclaimed.
+    """
+
+    host: Mapping[str, Sequence[Point]] = MappingProxyType({})
+    processes: Mapping[Identity, Sequence[Point]] = MappingProxyType({})
+    cgroups: Mapping[str, Sequence[Point]] = MappingProxyType({})
 
 
 def footprint_bytes(process: Process) -> int | None:
@@ -79,6 +91,15 @@ class History:
         _extend(self.processes, at, ((identity(process), footprint_bytes(process)) for process in own))
         _extend(self.cgroups, at, ((usage.path, held_bytes(usage)) for usage in snapshot.cgroups))
         _extend(self.scopes, at, ((each.path, each.distance_bytes) for each in predictions), _SCOPE_POINTS)
+
+    def remember(self, past: Past) -> None:
+        """Puts the past before what was seen. What is not there any more is forgotten with the next snapshot."""
+        for name, points in past.host.items():
+            self.host[name].put_before(points)
+        for identity_of, points in past.processes.items():
+            self.processes.setdefault(identity_of, Series()).put_before(points)
+        for path, points in past.cgroups.items():
+            self.cgroups.setdefault(path, Series()).put_before(points)
 
     def growth_of(self, process: Process) -> float | None:
         """Bytes per second; None until it was seen twice, or where its size is unknown."""

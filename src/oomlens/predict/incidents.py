@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """number: counts up from 1. at: when it became known, on the reader's clock; before: from before the watch began.
+    """number: counts up from 1. at: when it was, or became known, of the epoch; before: from before the watch began.
 
     report: None where only counters tell of it; then path and kills say what they rose by.
     """
@@ -39,7 +39,9 @@ class Incidents:
         self._waiting: list[tuple[float, CountedKills]] = []
 
     def told(self, at: float, report: Report, *, before: bool) -> None:
-        """A report of the log."""
+        """A report of the log; one that is known already is left out."""
+        if any(kill.report is not None and kill.report.id == report.id for kill in self.kills):
+            return
         self._keep(at, before=before, report=report, path=None, kills=len(report.victims))
         if not before and report.kind is Kind.KERNEL and report.outcome is Outcome.KILLED:
             self._owed.append((at, max(1, len(report.victims))))
@@ -68,6 +70,7 @@ class Incidents:
     def _keep(self, at: float, *, before: bool, report: Report | None, path: str | None, kills: int) -> None:
         self._number += 1
         self.kills.append(Kill(self._number, at, before, report, path, kills))
+        self.kills.sort(key=lambda kill: kill.at)
         del self.kills[:-_MOST]
         if not before:
             self.seen += max(1, kills)

@@ -126,7 +126,8 @@ class MainScreen(Screen[None]):
         most = 3 if height < 30 else 5 if height < TALL_LINES else 8
         lines = [
             header_line(
-                view, state.tr, width, every=self.reader.interval, clock=clock(view.at)[11:], paused=state.paused
+                view, state.tr, width, every=self.reader.interval, clock=clock(view.at)[11:], paused=state.paused,
+                graph_seconds=GRAPH_SECONDS[state.graph],
             ),
             *scope_lines(view.scopes, state.tr, width, most),
             *totals_lines(view, state.history, state.tr, width, GRAPH_SECONDS[state.graph]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from oomlens.i18n import Translate
 from oomlens.model.report import Report
@@ -68,7 +69,8 @@ class State:
 
     def told(self, report: Report, *, before: bool) -> None:
         """A kill that a log tells of."""
-        self.incidents.told(time.time(), report, before=before)
+        at = datetime.fromisoformat(report.time).timestamp() if before and report.time is not None else time.time()
+        self.incidents.told(at, report, before=before)
 
     def arrange(self) -> None:
         """Sorts and filters anew."""

@@ -13,7 +13,7 @@ from oomlens.render.sanitize import visible, width
 from oomlens.render.sizes import short_size
 from oomlens.render.status import duration
 from oomlens.render.top.styled import Line, Span, Tone, bar, cell, line_width, sparkline
-from oomlens.render.top.words import percent
+from oomlens.render.top.words import about, percent
 
 _FULL_SHARE, _HIGH_SHARE = 0.95, 0.85
 _STALLED_PERCENT, _STALLING_PERCENT = 10.0, 1.0
@@ -21,14 +21,17 @@ _LEAST_STALL_RANGE = 10.0
 _LEAST_SHARE_RANGE = 0.05
 
 
-def header_line(view: View, tr: Translate, columns: int, *, every: float, clock: str, paused: bool) -> Line:
-    """Which machine, since when, how often it is read, and the time."""
+def header_line(
+    view: View, tr: Translate, columns: int, *, every: float, clock: str, paused: bool, graph_seconds: float
+) -> Line:
+    """Which machine, since when, how often it is read, how much time the graphs show, and the time."""
     host = view.snapshot.host
     parts = [visible(host.name or "?"), f"Linux {visible(host.kernel_release or '?')}"]
     if host.uptime_seconds is not None:
         parts.append(tr("up {time}").format(time=duration(host.uptime_seconds)))
     state = tr("paused") if paused else tr("every {seconds} s").format(seconds=f"{every:g}")
-    right = f"{state}  {clock}"
+    graphs = tr("graphs {time}").format(time=about(graph_seconds))
+    right = f"{state}  {graphs}  {clock}"
     left = cell(f"oomlens top  {'  '.join(parts)}", max(0, columns - width(right) - 1))
     return (Span(f"{left} ", Tone.STRONG), Span(right, Tone.WARN if paused else Tone.DIM))
 
