@@ -70,7 +70,9 @@ def test_what_is_no_history_is_named_and_the_rest_is_read(tmp_path: Path, conten
 
 def test_kills_come_with_the_snapshot_before_them_where_asked_for(tmp_path: Path) -> None:
     before = Snapshot(HostMemory(4096, name="h"), time_seconds=10.0)
-    write_history(tmp_path, [sample(10.0), sample(20.0)], [Kill(12.0, "counters", snapshot=before, count=2)])
+    write_history(
+        tmp_path, [sample(10.0), sample(20.0)], [Kill(12.0, "counters", snapshot=before, before_seconds=10.0, count=2)]
+    )
     (kill,) = read_history(tmp_path).kills
     assert (kill.time_seconds, kill.count, kill.snapshot) == (12.0, 2, None)
     (kill,) = read_history(tmp_path, snapshots=True).kills
@@ -78,12 +80,12 @@ def test_kills_come_with_the_snapshot_before_them_where_asked_for(tmp_path: Path
     assert read_history(tmp_path, since=13.0).kills == ()
 
 
-def test_thinning_keeps_the_ends_and_the_minute_before_a_kill(tmp_path: Path) -> None:
+def test_thinning_keeps_the_minutes_before_a_kill(tmp_path: Path) -> None:
     write_history(tmp_path, [sample(float(time)) for time in range(0, 1000, 10)], [Kill(405.0, "counters")])
     times = [one.time_seconds for one in read_history(tmp_path, most_samples=10).samples]
     assert times[:2] == [0.0, 100.0]
-    assert [time for time in times if 300 < time <= 400] == [350.0, 360.0, 370.0, 380.0, 390.0, 400.0]
-    assert times[-1] == 990.0
+    assert [time for time in times if 200 < time <= 500] == [*(float(time) for time in range(290, 401, 10)), 500.0]
+    assert read_history(tmp_path, most_samples=0).samples == ()
 
 
 def test_curves_follow_a_process_by_its_identity() -> None:

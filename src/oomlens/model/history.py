@@ -173,7 +173,7 @@ class Kill:
     report: None where the kernel's log could not be read. count: kills that this stands for.
     cgroups: whose counters grew. gone: large processes of the sample before that are not there any more.
     labels: names of the containers of the cgroups concerned, by cgroup path.
-    snapshot: the machine before the kill, whole; None where it was not asked for, or was not kept.
+    before_seconds: time of the snapshot before the kill; snapshot: that one, whole; None where it was not asked for, or not kept.
     """
 
     time_seconds: float
@@ -185,6 +185,7 @@ class Kill:
     cgroups: tuple[CgroupKills, ...] = ()
     gone: tuple[ProcessFigures, ...] = ()
     labels: tuple[tuple[str, ContainerLabel], ...] = ()
+    before_seconds: float | None = None
     snapshot: Snapshot | None = None
 
 

@@ -167,11 +167,12 @@ def kill_to_dict(kill: Kill) -> dict[str, Any]:
         "cgroups": [row._asdict() for row in kill.cgroups],
         "gone": [row._asdict() for row in kill.gone],
         "labels": {path: label._asdict() for path, label in kill.labels},
+        "before_seconds": kill.before_seconds,
     }
 
 
-def kill_from_dict(entry: Mapping[str, Any], snapshot: Snapshot | None = None) -> Kill:
-    """The way back; keys that are not known are ignored. Raises HistoryError."""
+def kill_from_dict(entry: Mapping[str, Any]) -> Kill:
+    """The way back, without its snapshot; keys that are not known are ignored. Raises HistoryError."""
     try:
         report = entry.get("report")
         return Kill(
@@ -187,7 +188,7 @@ def kill_from_dict(entry: Mapping[str, Any], snapshot: Snapshot | None = None) -
                 (path, ContainerLabel(**_known(ContainerLabel, label)))
                 for path, label in entry.get("labels", {}).items()
             ),
-            snapshot=snapshot,
+            before_seconds=entry.get("before_seconds"),
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise HistoryError(f"not a kill: {type(error).__name__}: {error}") from error

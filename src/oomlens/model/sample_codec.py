@@ -35,12 +35,16 @@ class CodecError(ValueError):
 
 
 class _Kind(NamedTuple):
-    """A kind of row: how many stored units of a field make one, 0 for a text; how many fields name it, and are always known."""
+    """A kind of row: how many stored units of a field make one, 0 for a text; how many fields name it, and are always known.
+
+    fractions: places of the fields whose scale is not 1, with it.
+    """
 
     make: Callable[..., Any]
     scales: tuple[int, ...]
     key: int
     known: int
+    fractions: tuple[tuple[int, int], ...]
 
 
 def _kind(row: type[HostFigures | CgroupFigures | ProcessFigures], key: int) -> _Kind:
@@ -50,7 +54,8 @@ def _kind(row: type[HostFigures | CgroupFigures | ProcessFigures], key: int) -> 
         return 1000 if name.endswith("_stalled_seconds") else _HUNDREDTHS if name in _FRACTIONS else _ONES
 
     known = len(row._fields) - len(row._field_defaults)
-    return _Kind(row, tuple(scale(name) for name in row._fields), key, known)
+    scales = tuple(scale(name) for name in row._fields)
+    return _Kind(row, scales, key, known, tuple((place, each) for place, each in enumerate(scales) if each > 1))
 
 
 _HOST, _CGROUP, _PROCESS = _kind(HostFigures, 0), _kind(CgroupFigures, 1), _kind(ProcessFigures, 2)
@@ -75,10 +80,10 @@ def _raw(row: Row, scales: Sequence[int]) -> tuple[Raw, ...]:
 
 
 def _made(kind: _Kind, raw: Sequence[Raw]) -> Any:
-    values = (
-        value / scale if scale > 1 and isinstance(value, int) else value
-        for value, scale in zip(raw, kind.scales, strict=True)
-    )
+    values: list[Any] = list(raw)
+    for place, scale in kind.fractions:
+        if values[place] is not None:
+            values[place] /= scale
     return kind.make(*values)
 
 
@@ -176,13 +181,15 @@ def _take_row(reader: _Reader, before: Sequence[Raw], scales: Sequence[int]) -> 
     if not bitmap:
         return tuple(before)
     row = list(before)
-    for place, scale in enumerate(scales):
-        if not bitmap >> place & 1:
-            continue
-        code = reader.varint()
+    varint = reader.varint
+    while bitmap:
+        lowest = bitmap & -bitmap
+        bitmap ^= lowest
+        place = lowest.bit_length() - 1
+        code = varint()
         if code == 0:
             row[place] = None
-        elif scale == 0:
+        elif scales[place] == 0:
             row[place] = reader.text(code - 1)
         else:
             code -= 1
@@ -236,39 +243,50 @@ class _TableWriter(Generic[_R]):
 
 
 class _TableReader(Generic[_R]):
+    """The rows of a table by their numbers; a row is made when it is asked for."""
+
     def __init__(self, kind: _Kind) -> None:
         self._kind = kind
-        self._rows: dict[int, tuple[tuple[Raw, ...], _R]] = {}
+        self._raw: dict[int, tuple[Raw, ...]] = {}
+        self._made: dict[int, _R] = {}
         self._next = 0
         self._sorted: tuple[_R, ...] | None = ()
 
-    def take(self, reader: _Reader) -> tuple[_R, ...]:
+    def take(self, reader: _Reader) -> None:
+        """Takes a sample's part."""
         number = -1
         for _ in range(reader.count()):
             number += reader.varint() + 1
-            if self._rows.pop(number, None) is None:
+            if self._raw.pop(number, None) is None:
                 raise CodecError("an unknown row is gone")
+            self._made.pop(number, None)
             self._sorted = None
         number = -1
         for _ in range(reader.count()):
             number += reader.varint() + 1
-            if number not in self._rows:
+            if number not in self._raw:
                 raise CodecError("an unknown row changed")
-            self._set(number, _take_row(reader, self._rows[number][0], self._kind.scales))
+            self._set(number, _take_row(reader, self._raw[number], self._kind.scales))
         empty = (None,) * len(self._kind.scales)
         for _ in range(reader.count()):
             self._set(self._next, _take_row(reader, empty, self._kind.scales))
             self._next += 1
-        if self._sorted is None:
-            rows = [row for _, row in self._rows.values()]
-            self._sorted = tuple(sorted(rows, key=lambda row: row[: self._kind.key]))
-        return self._sorted
 
     def _set(self, number: int, raw: tuple[Raw, ...]) -> None:
         if None in raw[: self._kind.known]:
             raise CodecError("a row without its name")
-        self._rows[number] = raw, _made(self._kind, raw)
+        self._raw[number] = raw
+        self._made.pop(number, None)
         self._sorted = None
+
+    def rows(self) -> tuple[_R, ...]:
+        """The rows as they are now, sorted by name."""
+        if self._sorted is None:
+            for number, raw in self._raw.items():
+                if number not in self._made:
+                    self._made[number] = _made(self._kind, raw)
+            self._sorted = tuple(sorted(self._made.values(), key=lambda row: row[: self._kind.key]))
+        return self._sorted
 
 
 class SampleEncoder:
@@ -325,6 +343,17 @@ class SampleDecoder:
 
     def decode(self, data: bytes) -> Sample:
         """The sample. Raises CodecError where the bytes are none, or the sample before it is missing."""
+        self.skip(data)
+        return self.sample()
+
+    def sample(self) -> Sample:
+        """The sample that was taken in last."""
+        host: HostFigures = _made(_HOST, self._host)
+        uptime = self._uptime / 100 if self._uptime_known else None
+        return Sample(self.time_seconds, uptime, self._boot_id, host, self._cgroups.rows(), self._processes.rows())
+
+    def skip(self, data: bytes) -> None:
+        """Takes the sample in, so that those behind it can be decoded; cheaper. Raises as `decode`."""
         reader = _Reader(data)
         number = reader.varint()
         if number == 0:
@@ -334,13 +363,16 @@ class SampleDecoder:
             raise CodecError("the sample before it is missing")
         self._number = None
         self._time += reader.signed()
-        known = reader.varint()
-        if known:
+        self._uptime_known = bool(reader.varint())
+        if self._uptime_known:
             self._uptime += reader.signed()
         self._host = _take_row(reader, self._host, _HOST.scales)
-        host: HostFigures = _made(_HOST, self._host)
-        cgroups = self._cgroups.take(reader)
-        processes = self._processes.take(reader)
+        self._cgroups.take(reader)
+        self._processes.take(reader)
         reader.end()
         self._number = number + 1
-        return Sample(self._time / 1000, self._uptime / 100 if known else None, self._boot_id, host, cgroups, processes)
+
+    @property
+    def time_seconds(self) -> float:
+        """Of the sample that was taken in last."""
+        return self._time / 1000

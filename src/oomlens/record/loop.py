@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from oomlens.model.history import Begin, ContainerLabel, Kill, Peek, Sample
@@ -63,7 +63,7 @@ class _State:
     peeked_at: float | None = None
     clock: float | None = None  # what the wall clock is ahead of the monotonic one
     paused: str | None = None
-    stored_before_at: float | None = None
+    stored_before: tuple[float, float | None] | None = None  # monotonic time when, and its own time
     kill_times: list[float] = field(default_factory=list)
     cpu: float = 0.0
 
@@ -200,11 +200,16 @@ class Recorder:
     def _keep(self, kill: Kill, before: Snapshot | None) -> None:
         state, now = self._state, self._around.monotonic()
         content = None
-        if before is not None and (state.stored_before_at is None or now - state.stored_before_at >= _BEFORE_SECONDS):
+        if before is not None and (state.stored_before is None or now - state.stored_before[0] >= _BEFORE_SECONDS):
             content = before_to_content(before)
+        known = before.time_seconds if content is not None and before is not None else None
+        if before is not None and content is None and state.stored_before is not None:
+            known = state.stored_before[1]
+        told = replace(kill, before_seconds=known)
         state.kill_times.append(now)
-        if self._stored(lambda: self._store.add_kill(kill, content), kill.time_seconds, before):
-            state.stored_before_at = now if content is not None else state.stored_before_at
+        if self._stored(lambda: self._store.add_kill(told, content), kill.time_seconds, before):
+            if content is not None:
+                state.stored_before = now, known
             victim = kill.report.victims[0] if kill.report is not None and kill.report.victims else None
             self._tell("kill", f"{victim.comm}[{victim.pid}]" if victim is not None else str(kill.count))
 
@@ -224,7 +229,7 @@ class Recorder:
         try:
             if not self._store.is_open or jumped or self._store.needs_new_file():
                 self._store.begin(_head(time, snapshot, self._machine.version))
-                state.clock, state.stored_before_at = ahead, None
+                state.clock, state.stored_before = ahead, None
             write()
         except (OSError, Full) as error:
             self._pause(error)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from oomlens.host.read.pseudofiles import reason
@@ -33,6 +35,8 @@ DAMAGED_SUFFIX = f"{SUFFIX}.damaged"
 # No recorder makes a larger file.
 MOST_FILE_BYTES = 64 << 20
 _HEAD_BYTES = 4096
+_SAMPLES = (FrameKind.WHOLE, FrameKind.SAMPLE)
+_NEAR_SECONDS = 120.0
 
 
 def user_folder() -> Path:
@@ -71,12 +75,27 @@ def read_history(
 ) -> History:
     """What a history holds between two times (seconds of the epoch, both included; None: no bound).
 
-    most_samples: keep about so many, evenly thinned; the last one and those within a minute before a kill always stay.
+    most_samples: keep about so many, evenly thinned, 0 for none; those of the last two minutes before a kill always stay.
     snapshots: read the whole snapshots before the kills too.
     Damage and unreadable files are gaps, never an exception; raises UnreadableError where the folder itself cannot be read.
     """
+    files = _of_span(_listed(folder), since, until)
+    reading = _Reading(since, until, snapshots=snapshots)
+    if most_samples is not None:
+        reading.thin(files, most_samples)
+    gaps: list[Gap] = []
+    for file in files:
+        data = _content_of(file, gaps)
+        if data is not None:
+            reading.take(file.name, data)
+    damaged = [one for one in reading.files if one.damage not in (None, "cut-short")]
+    gaps += [Gap(f"history: {one.name}", one.damage or "damaged") for one in damaged]
+    return History(str(folder), tuple(reading.samples), tuple(reading.kills), tuple(reading.files), tuple(gaps))
+
+
+def _listed(folder: Path) -> list[Path]:
     try:
-        files = list(files_of(folder))
+        return list(files_of(folder))
     except FileNotFoundError as error:
         raise UnreadableError(
             str(folder), "not-found", "there is no history here", "start the recorder: sudo oomlens record --install"
@@ -87,27 +106,19 @@ def read_history(
         raise UnreadableError(str(folder), "permission-denied", "permission denied", "run it with sudo") from error
     except OSError as error:
         raise UnreadableError(str(folder), "unreadable", error.strerror or str(error)) from error
-    samples: list[Sample] = []
-    kills: list[Kill] = []
-    told: list[HistoryFile] = []
-    gaps: list[Gap] = []
-    for file in _of_span(files, since, until):
-        try:
-            there = file.stat()
-            if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_FILE_BYTES:
-                gaps.append(Gap(f"history: {file.name}", "not-a-history"))
-                continue
-            data = file.read_bytes()
-        except FileNotFoundError:
-            continue  # the recorder gave its room to newer samples
-        except OSError as error:
-            gaps.append(Gap(f"history: {file.name}", reason(error)))
-            continue
-        told.append(_read_file(file.name, data, since, until, samples, kills, snapshots=snapshots))
-    gaps += [Gap(f"history: {one.name}", one.damage) for one in told if one.damage not in (None, "cut-short")]
-    if most_samples is not None:
-        samples = _thinned(samples, [kill.time_seconds for kill in kills], most_samples)
-    return History(str(folder), tuple(samples), tuple(kills), tuple(told), tuple(gaps))
+
+
+def _content_of(file: Path, gaps: list[Gap]) -> bytes | None:
+    try:
+        there = file.stat()
+        if stat.S_ISREG(there.st_mode) and there.st_size <= MOST_FILE_BYTES:
+            return file.read_bytes()
+        gaps.append(Gap(f"history: {file.name}", "not-a-history"))
+    except FileNotFoundError:
+        pass  # the recorder gave its room to newer samples
+    except OSError as error:
+        gaps.append(Gap(f"history: {file.name}", reason(error)))
+    return None
 
 
 def _of_span(files: list[Path], since: float | None, until: float | None) -> list[Path]:
@@ -144,65 +155,76 @@ def _begin_of(file: Path) -> float | None:
         return None
 
 
-def _read_file(
-    name: str,
-    data: bytes,
-    since: float | None,
-    until: float | None,
-    samples: list[Sample],
-    kills: list[Kill],
-    *,
-    snapshots: bool,
-) -> HistoryFile:
-    """Appends what the file holds of the span; tells of the file."""
-    begin: Begin | None = None
-    decoder = SampleDecoder(None)
-    first = last = None
-    counts = {FrameKind.SAMPLE: 0, FrameKind.KILL: 0}
-    damage = None if data.startswith(MAGIC) else "not-a-history" if data else "empty"
-    before: Snapshot | None = None
-    for part in split(data):
-        if isinstance(part, Damage):
-            damage = damage or ("cut-short" if part.cut else "damaged")
-            continue
-        try:
-            if part.kind is FrameKind.BEGIN:
-                begin = begin_from_content(part.content)
-                decoder = SampleDecoder(begin.boot_id)
-            elif part.kind in (FrameKind.WHOLE, FrameKind.SAMPLE):
-                sample = decoder.decode(_content(part))
-                counts[FrameKind.SAMPLE] += 1
-                first, last = sample.time_seconds if first is None else first, sample.time_seconds
-                if _inside(sample.time_seconds, since, until):
-                    samples.append(sample)
-            elif part.kind is FrameKind.BEFORE:
-                before = before_from_content(part.content) if snapshots else None
-            elif part.kind is FrameKind.KILL:
-                kill = kill_from_dict(unpack(part.content), before)
-                counts[FrameKind.KILL] += 1
-                if _inside(kill.time_seconds, since, until):
-                    kills.append(kill)
-        except (CodecError, HistoryError):
-            damage = damage or "damaged"
-    return HistoryFile(name, len(data), begin, first, last, counts[FrameKind.SAMPLE], counts[FrameKind.KILL], damage)
+class _Reading:
+    """Collects what files hold of a span."""
 
+    def __init__(self, since: float | None, until: float | None, *, snapshots: bool) -> None:
+        self._since = since
+        self._until = until
+        self._snapshots = snapshots
+        self._step: int | None = 1  # every so many samples one is kept; None for none
+        self._near: list[float] = []  # times of kills, before which all are kept
+        self.samples: list[Sample] = []
+        self.kills: list[Kill] = []
+        self.files: list[HistoryFile] = []
 
-def _content(part: Frame) -> bytes:
-    return unpack_bytes(part.content) if part.kind is FrameKind.WHOLE else part.content
+    def thin(self, files: Sequence[Path], most_samples: int) -> None:
+        """Looks how many samples there are before any is decoded."""
+        if most_samples == 0:
+            self._step = None
+            return
+        count = 0
+        for file in files:
+            for part in split(_content_of(file, []) or b""):
+                if isinstance(part, Damage):
+                    continue
+                count += part.kind in _SAMPLES
+                if part.kind is FrameKind.KILL:
+                    with suppress(HistoryError):
+                        self._near.append(kill_from_dict(unpack(part.content)).time_seconds)
+        self._step = -(-count // most_samples) or 1
 
+    def take(self, name: str, data: bytes) -> None:
+        """Reads a file."""
+        begin: Begin | None = None
+        decoder = SampleDecoder(None)
+        before: Snapshot | None = None
+        times: list[float] = []
+        kills = 0
+        damage = None if data.startswith(MAGIC) else "not-a-history" if data else "empty"
+        for part in split(data):
+            if isinstance(part, Damage):
+                damage = damage or ("cut-short" if part.cut else "damaged")
+                continue
+            try:
+                if part.kind is FrameKind.BEGIN:
+                    begin = begin_from_content(part.content)
+                    decoder = SampleDecoder(begin.boot_id)
+                elif part.kind in _SAMPLES and self._step is not None:
+                    times.append(self._sample(decoder, part, len(times)))
+                elif part.kind is FrameKind.BEFORE and self._snapshots:
+                    before = before_from_content(part.content)
+                elif part.kind is FrameKind.KILL:
+                    kills += 1
+                    self._kill(kill_from_dict(unpack(part.content)), before)
+            except (CodecError, HistoryError):
+                damage = damage or "damaged"
+        first, last = (times[0], times[-1]) if times else (None, None)
+        self.files.append(HistoryFile(name, len(data), begin, first, last, len(times), kills, damage))
 
-def _inside(time: float, since: float | None, until: float | None) -> bool:
-    return (since is None or time >= since) and (until is None or time <= until)
+    def _sample(self, decoder: SampleDecoder, part: Frame, number: int) -> float:
+        decoder.skip(unpack_bytes(part.content) if part.kind is FrameKind.WHOLE else part.content)
+        time = decoder.time_seconds
+        if self._inside(time) and (
+            number % (self._step or 1) == 0 or any(0 <= kill - time <= _NEAR_SECONDS for kill in self._near)
+        ):
+            self.samples.append(decoder.sample())
+        return time
 
+    def _kill(self, kill: Kill, before: Snapshot | None) -> None:
+        if self._inside(kill.time_seconds):
+            mine = before is not None and before.time_seconds == kill.before_seconds
+            self.kills.append(replace(kill, snapshot=before) if mine else kill)
 
-def _thinned(samples: list[Sample], kills: list[float], most: int) -> list[Sample]:
-    step = max(1, -(-len(samples) // max(most, 1)))
-    if step == 1:
-        return samples
-    return [
-        sample
-        for number, sample in enumerate(samples)
-        if number % step == 0
-        or number == len(samples) - 1
-        or any(0 <= kill - sample.time_seconds <= 60 for kill in kills)
-    ]
+    def _inside(self, time: float) -> bool:
+        return (self._since is None or time >= self._since) and (self._until is None or time <= self._until)
