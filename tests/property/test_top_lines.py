@@ -9,9 +9,9 @@ from oomlens.i18n import english, translator
 from oomlens.kernel.cgroup_names import names_of
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict import predict
-from oomlens.predict.history import History
 from oomlens.predict.order import ordered_cgroups, ordered_processes
 from oomlens.predict.view import View, view_of
+from oomlens.predict.watch import Watch
 from oomlens.render.sanitize import visible, width
 from oomlens.render.top.cgroup_details import cgroup_lines
 from oomlens.render.top.cgroups import cgroup_columns, cgroup_row
@@ -62,22 +62,22 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     return Snapshot(host, tuple(cgroups), processes)
 
 
-def all_lines(view: View, history: History, language: str, columns: int) -> list[Line]:
+def all_lines(view: View, watch: Watch, language: str, columns: int) -> list[Line]:
     tr = translator(language)
     lines = [header_line(view, tr, columns, every=2.0, clock="00:00:00", paused=False, graph_seconds=240.0)]
     lines += scope_lines(view.scopes, tr, columns, 5)
-    lines += totals_lines(view, history, tr, columns, 240.0)
+    lines += totals_lines(view, watch, tr, columns, 240.0)
     return lines
 
 
 @settings(max_examples=30, deadline=None)
 @given(snapshots(), snapshots(), st.sampled_from(("en", "ja")), st.sampled_from((80, 100, 133, 200)))
 def test_every_line_fits_and_is_safe(first: Snapshot, second: Snapshot, language: str, columns: int) -> None:
-    history = History()
+    watch = Watch()
     for at, snapshot in ((100.0, first), (102.0, second)):
-        history.add(at, snapshot, predict(snapshot))
-    view = view_of(102.0, second, predict(second), history)
-    for line in all_lines(view, history, language, columns):
+        watch.add(at, snapshot, predict(snapshot))
+    view = view_of(102.0, second, predict(second), watch)
+    for line in all_lines(view, watch, language, columns):
         assert width(text_of(line)) <= columns, text_of(line)
         assert visible(text_of(line)) == text_of(line)
     tr = translator(language)
@@ -91,8 +91,8 @@ def test_every_line_fits_and_is_safe(first: Snapshot, second: Snapshot, language
                 assert visible(value.text) == value.text
                 if not column.rest and column.key not in ("in", "victim"):
                     assert width(value.text) <= max(column.least, width(column.title)), column.key
-    details = [line for row in view.processes for line in process_lines(row, view, history, tr, columns, {})]
-    details += [line for row in view.cgroups for line in cgroup_lines(row, view, history, tr, columns)]
+    details = [line for row in view.processes for line in process_lines(row, view, watch, tr, columns, {})]
+    details += [line for row in view.cgroups for line in cgroup_lines(row, view, watch, tr, columns)]
     for line in details:
         assert visible(text_of(line)) == text_of(line)
         assert width(text_of(line)) <= columns, text_of(line)

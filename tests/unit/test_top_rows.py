@@ -9,7 +9,6 @@ import pytest
 from oomlens.model.report import CgroupNames, Kind, Origin, Outcome, Report, Victim
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot
 from oomlens.predict import predict
-from oomlens.predict.history import CountedKills, History
 from oomlens.predict.incidents import Incidents
 from oomlens.predict.order import (
     CGROUP_SORTS,
@@ -20,6 +19,7 @@ from oomlens.predict.order import (
     ordered_processes,
 )
 from oomlens.predict.view import View, view_of
+from oomlens.predict.watch import CountedKills, Watch
 
 MIB = 1 << 20
 
@@ -74,9 +74,9 @@ def snapshot() -> Snapshot:
 
 @pytest.fixture
 def view() -> View:
-    history, seen = History(), snapshot()
-    history.add(100.0, seen, predict(seen))
-    return view_of(100.0, seen, predict(seen), history)
+    watch, seen = Watch(), snapshot()
+    watch.add(100.0, seen, predict(seen))
+    return view_of(100.0, seen, predict(seen), watch)
 
 
 def pids(rows: object) -> list[int]:
@@ -104,7 +104,7 @@ def test_scopes_come_machine_first_then_the_most_urgent(view: View) -> None:
 
 def test_a_cgroup_without_a_process_is_no_scope() -> None:
     empty = replace(snapshot(), processes=())
-    found = view_of(1.0, empty, predict(empty), History())
+    found = view_of(1.0, empty, predict(empty), Watch())
     assert [row.prediction.path for row in found.scopes] == [None]
 
 

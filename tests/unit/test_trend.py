@@ -1,4 +1,4 @@
-"""Trends, series and histories: the arithmetic of what is growing, and silence where nothing can be said."""
+"""Trends, series and watches: the arithmetic of what is growing, and silence where nothing can be said."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from oomlens.model.report import CgroupNames
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict import predict
-from oomlens.predict.history import CountedKills, History, Past, counted_kills
 from oomlens.predict.series import Series
 from oomlens.predict.trend import Trend, trend_of, zero_at
+from oomlens.predict.watch import CountedKills, Past, Watch, counted_kills
 
 MIB = 1 << 20
 
@@ -123,7 +123,7 @@ def test_older_values_are_put_before() -> None:
     assert len(series) == 3
 
 
-# Histories
+# Watches
 
 
 def process(pid: int, rss: int | None, *, started: float = 1.0, swap: int | None = 0) -> Process:
@@ -155,50 +155,50 @@ def machine(
     return Snapshot(host, cgroups, processes)
 
 
-def add(history: History, at: float, snapshot: Snapshot) -> None:
-    history.add(at, snapshot, predict(snapshot))
+def add(watch: Watch, at: float, snapshot: Snapshot) -> None:
+    watch.add(at, snapshot, predict(snapshot))
 
 
 def test_growth_is_what_came_between_two_snapshots() -> None:
-    history = History()
-    add(history, 100.0, machine(processes=(process(5, 10 * MIB), process(6, None))))
-    assert history.growth_of(process(5, 10 * MIB)) is None
+    watch = Watch()
+    add(watch, 100.0, machine(processes=(process(5, 10 * MIB), process(6, None))))
+    assert watch.growth_of(process(5, 10 * MIB)) is None
     later = process(5, 14 * MIB, swap=2 * MIB)
-    add(history, 102.0, machine(processes=(later, process(6, None))))
-    assert history.growth_of(later) == 3 * MIB  # 14 + 2 - 10 in 2 seconds
-    assert history.growth_of(process(6, None)) is None
+    add(watch, 102.0, machine(processes=(later, process(6, None))))
+    assert watch.growth_of(later) == 3 * MIB  # 14 + 2 - 10 in 2 seconds
+    assert watch.growth_of(process(6, None)) is None
 
 
 def test_a_pid_that_is_used_again_is_another_process() -> None:
-    history = History()
-    add(history, 100.0, machine(processes=(process(5, 100 * MIB),)))
+    watch = Watch()
+    add(watch, 100.0, machine(processes=(process(5, 100 * MIB),)))
     again = process(5, 1 * MIB, started=99.0)
-    add(history, 102.0, machine(processes=(again,)))
-    assert history.growth_of(again) is None
-    assert len(history.processes) == 1  # what is gone is forgotten
+    add(watch, 102.0, machine(processes=(again,)))
+    assert watch.growth_of(again) is None
+    assert len(watch.processes) == 1  # what is gone is forgotten
 
 
 def test_stalls_are_measured_between_snapshots_not_taken_from_averages() -> None:
-    history = History()
-    add(history, 100.0, machine(stalled=50.0, pages_in=10))
-    assert history.host["some_percent"].last() == 7.0  # the kernel's own average stands in at first
-    add(history, 102.0, machine(stalled=50.5, pages_in=20))
-    assert history.rates.some_percent == 25.0  # half a second of two
-    assert history.rates.full_percent == 12.5
-    assert history.rates.swap_in_bytes == 10 * 4096 / 2
+    watch = Watch()
+    add(watch, 100.0, machine(stalled=50.0, pages_in=10))
+    assert watch.host["some_percent"].last() == 7.0  # the kernel's own average stands in at first
+    add(watch, 102.0, machine(stalled=50.5, pages_in=20))
+    assert watch.rates.some_percent == 25.0  # half a second of two
+    assert watch.rates.full_percent == 12.5
+    assert watch.rates.swap_in_bytes == 10 * 4096 / 2
 
 
 def test_the_next_kill_is_dated_where_the_way_to_it_shrinks_steadily() -> None:
-    history = History()
+    watch = Watch()
     for number in range(20):
-        add(history, 2.0 * number, machine(available=(500 - 10 * number) * MIB))
+        add(watch, 2.0 * number, machine(available=(500 - 10 * number) * MIB))
     (prediction,) = predict(machine(available=310 * MIB))
-    eta = history.eta_of(prediction)
+    eta = watch.eta_of(prediction)
     assert eta is not None
     assert math.isclose(eta.seconds, 62.0)  # 310 MiB at 5 MiB a second
     # Then much is freed: what fell is no longer falling.
-    add(history, 40.0, machine(available=490 * MIB))
-    assert history.eta_of(predict(machine(available=490 * MIB))[0]) is None
+    add(watch, 40.0, machine(available=490 * MIB))
+    assert watch.eta_of(predict(machine(available=490 * MIB))[0]) is None
 
 
 def test_kills_of_version_2_are_those_of_the_deepest_cgroup() -> None:
@@ -221,20 +221,20 @@ def test_a_cgroup_that_is_new_tells_of_no_kill() -> None:
 
 
 def test_the_past_is_put_before_what_is_seen() -> None:
-    history = History()
-    add(history, 1000.0, machine(processes=(process(5, 10 * MIB),), cgroups=(usage("/a", current=7 * MIB),)))
-    history.remember(
+    watch = Watch()
+    add(watch, 1000.0, machine(processes=(process(5, 10 * MIB),), cgroups=(usage("/a", current=7 * MIB),)))
+    watch.remember(
         Past(
             host={"ram_used_bytes": [(100.0, 1.0), (200.0, 2.0)]},
             processes={(5, 1.0): [(100.0, 4.0 * MIB)], (9, 1.0): [(100.0, 1.0)]},
             cgroups={"/a": [(100.0, 1.0 * MIB)], "/gone": [(100.0, 1.0)]},
         )
     )
-    assert history.host["ram_used_bytes"].since(0) == [(100.0, 1.0), (200.0, 2.0), (1000.0, 500.0 * MIB)]
-    assert history.processes[5, 1.0].since(0) == [(100.0, 4.0 * MIB), (1000.0, 10.0 * MIB)]
-    assert history.cgroups["/a"].since(0) == [(100.0, 1.0 * MIB), (1000.0, 7.0 * MIB)]
+    assert watch.host["ram_used_bytes"].since(0) == [(100.0, 1.0), (200.0, 2.0), (1000.0, 500.0 * MIB)]
+    assert watch.processes[5, 1.0].since(0) == [(100.0, 4.0 * MIB), (1000.0, 10.0 * MIB)]
+    assert watch.cgroups["/a"].since(0) == [(100.0, 1.0 * MIB), (1000.0, 7.0 * MIB)]
     # The rate is that of the last seconds, not of hours.
-    assert history.growth_of(process(5, 10 * MIB)) is None
-    add(history, 1002.0, machine(processes=(process(5, 12 * MIB),)))
-    assert history.growth_of(process(5, 12 * MIB)) == 1 * MIB
-    assert ((9, 1.0) in history.processes, "/gone" in history.cgroups) == (False, False)
+    assert watch.growth_of(process(5, 10 * MIB)) is None
+    add(watch, 1002.0, machine(processes=(process(5, 12 * MIB),)))
+    assert watch.growth_of(process(5, 12 * MIB)) == 1 * MIB
+    assert ((9, 1.0) in watch.processes, "/gone" in watch.cgroups) == (False, False)

@@ -112,7 +112,7 @@ def _once(reader: Reader, state: State, args: argparse.Namespace, tr: Translate)
     state.take(reader.read())
     assert state.view is not None
     columns = max(80, shutil.get_terminal_size((120, 24)).columns)
-    sys.stdout.write(text_page(state.view, state.history, state.processes, state.cgroups, tr, columns))
+    sys.stdout.write(text_page(state.view, state.watch, state.processes, state.cgroups, tr, columns))
     return ExitCode.DONE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oomlens.model.report import Kind, Outcome, Report
-from oomlens.predict.history import CountedKills
+from oomlens.predict.watch import CountedKills
 
 _MOST = 200
 # A counter may rise before the log's lines have been read.

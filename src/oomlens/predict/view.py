@@ -1,4 +1,4 @@
-"""A snapshot and its history -> the rows that a person watches: scopes, processes, cgroups."""
+"""A snapshot and what was seen before it -> the rows that a person watches: scopes, processes, cgroups."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from oomlens.model.prediction import Fate, ScopePrediction, Suspect
 from oomlens.model.report import CgroupNames
 from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
 from oomlens.predict.distance import held_bytes
-from oomlens.predict.history import RATE_SECONDS, CountedKills, History, HostRates
 from oomlens.predict.scopes import ancestors
 from oomlens.predict.trend import Eta
+from oomlens.predict.watch import RATE_SECONDS, CountedKills, HostRates, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +85,16 @@ class View:
     kills: tuple[CountedKills, ...]
 
 
-def view_of(at: float, snapshot: Snapshot, predictions: Sequence[ScopePrediction], history: History) -> View:
-    """The rows of a snapshot that the history has been given."""
+def view_of(at: float, snapshot: Snapshot, predictions: Sequence[ScopePrediction], watch: Watch) -> View:
+    """The rows of a snapshot that the watch has been given."""
     return View(
         at=at,
         snapshot=snapshot,
-        scopes=tuple(_scopes(predictions, history)),
-        processes=tuple(_processes(snapshot, predictions, history)),
-        cgroups=tuple(_cgroups(snapshot, predictions, history)),
-        rates=history.rates,
-        kills=history.kills,
+        scopes=tuple(_scopes(predictions, watch)),
+        processes=tuple(_processes(snapshot, predictions, watch)),
+        cgroups=tuple(_cgroups(snapshot, predictions, watch)),
+        rates=watch.rates,
+        kills=watch.kills,
     )
 
 
@@ -102,13 +102,13 @@ def _victim(prediction: ScopePrediction) -> Suspect | None:
     return prediction.candidates[0] if prediction.candidates and prediction.fate is Fate.KILL else None
 
 
-def _scopes(predictions: Sequence[ScopePrediction], history: History) -> list[ScopeRow]:
+def _scopes(predictions: Sequence[ScopePrediction], watch: Watch) -> list[ScopeRow]:
     """The machine first, then those that will be full at a known time, then those with the smallest part left.
 
     A cgroup without a process is no concern of anybody.
     """
     rows = [
-        ScopeRow(each, _victim(each), history.eta_of(each))
+        ScopeRow(each, _victim(each), watch.eta_of(each))
         for each in predictions
         if each.path is None or each.candidates or each.spared
     ]
@@ -121,7 +121,7 @@ def _scopes(predictions: Sequence[ScopePrediction], history: History) -> list[Sc
     return sorted(rows, key=urgency)
 
 
-def _processes(snapshot: Snapshot, predictions: Sequence[ScopePrediction], history: History) -> list[ProcessRow]:
+def _processes(snapshot: Snapshot, predictions: Sequence[ScopePrediction], watch: Watch) -> list[ProcessRow]:
     names = {usage.path: usage.names for usage in snapshot.cgroups}
     machine = predictions[0] if predictions else None
     ranked = {each.pid: (place, each) for place, each in enumerate(machine.candidates if machine else (), start=1)}
@@ -145,7 +145,7 @@ def _processes(snapshot: Snapshot, predictions: Sequence[ScopePrediction], histo
                 suspect=suspect,
                 place=place,
                 spared=spared.get(process.pid),
-                growth=history.growth_of(process),
+                growth=watch.growth_of(process),
                 next_in=tuple(next_in.get(process.pid, ())),
                 left_bytes=None if nearest is None else nearest[0],
                 left_in=None if nearest is None else nearest[1],
@@ -161,7 +161,7 @@ def _nearest(path: str | None, left: Mapping[str | None, int]) -> tuple[int, str
     return min(known, key=lambda each: each[0]) if known else None
 
 
-def _cgroups(snapshot: Snapshot, predictions: Sequence[ScopePrediction], history: History) -> list[CgroupRow]:
+def _cgroups(snapshot: Snapshot, predictions: Sequence[ScopePrediction], watch: Watch) -> list[CgroupRow]:
     by_path = {each.path: each for each in predictions}
     depths: dict[str, int] = {}
     children: dict[str, int] = {}
@@ -175,7 +175,7 @@ def _cgroups(snapshot: Snapshot, predictions: Sequence[ScopePrediction], history
     rows: list[CgroupRow] = []
     for usage in snapshot.cgroups:
         prediction = by_path.get(usage.path)
-        series = history.cgroups.get(usage.path)
+        series = watch.cgroups.get(usage.path)
         rows.append(
             CgroupRow(
                 usage=usage,

@@ -130,7 +130,7 @@ class MainScreen(Screen[None]):
                 graph_seconds=GRAPH_SECONDS[state.graph],
             ),
             *scope_lines(view.scopes, state.tr, width, most),
-            *totals_lines(view, state.history, state.tr, width, GRAPH_SECONDS[state.graph]),
+            *totals_lines(view, state.watch, state.tr, width, GRAPH_SECONDS[state.graph]),
             self.kill_line(),
         ]  # fmt: skip
         if self.failure is not None:
@@ -196,9 +196,9 @@ class MainScreen(Screen[None]):
             process = state.process(key) if state.pane == "processes" else None
             cgroup = state.cgroup(key) if state.pane == "cgroups" else None
             if process is not None:
-                lines = process_lines(process, state.view, state.history, state.tr, columns, state.users)
+                lines = process_lines(process, state.view, state.watch, state.tr, columns, state.users)
             elif cgroup is not None:
-                lines = cgroup_lines(cgroup, state.view, state.history, state.tr, columns)
+                lines = cgroup_lines(cgroup, state.view, state.watch, state.tr, columns)
         self.details.show(lines)
 
     def _draw_bars(self) -> None:

@@ -14,7 +14,7 @@ from oomlens.host.read.snapshot import read_snapshot
 from oomlens.model.prediction import ScopePrediction
 from oomlens.model.snapshot import Process, Snapshot
 from oomlens.predict import predict
-from oomlens.predict.history import Identity, identity
+from oomlens.predict.watch import Identity, identity
 
 LEAST_SECONDS, MOST_SECONDS = 0.2, 3600.0
 # Reading a proportional set size walks page tables: so much time in one round, and never more than this share of a core.

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from oomlens.i18n import Translate
 from oomlens.model.report import Report
-from oomlens.predict.history import History
 from oomlens.predict.incidents import Incidents
 from oomlens.predict.order import (
     CGROUP_SORTS,
@@ -19,6 +18,7 @@ from oomlens.predict.order import (
     ordered_processes,
 )
 from oomlens.predict.view import CgroupRow, ProcessRow, View, view_of
+from oomlens.predict.watch import Watch
 from oomlens.render.gaps import reasons
 from oomlens.render.top.bars import PANES, Counts
 from oomlens.render.top.processes import Urgencies, urgencies
@@ -46,7 +46,7 @@ class State:
     paused: bool = False
     closed: set[str] | None = None
     following: Following = field(default_factory=lambda: Following(()))
-    history: History = field(default_factory=History)
+    watch: Watch = field(default_factory=Watch)
     incidents: Incidents = field(default_factory=Incidents)
     view: View | None = None
     near: Urgencies = field(default_factory=dict)
@@ -55,12 +55,12 @@ class State:
 
     def take(self, reading: Reading) -> bool:
         """The next reading; False where nothing new is to be shown."""
-        self.history.add(reading.at, reading.snapshot, reading.predictions)
-        self.incidents.counted(reading.at, self.history.kills, patient=bool(self.following.names))
+        self.watch.add(reading.at, reading.snapshot, reading.predictions)
+        self.incidents.counted(reading.at, self.watch.kills, patient=bool(self.following.names))
         if self.paused and self.view is not None:
             return False
         self.users.learn(process.uid for process in reading.snapshot.processes)
-        self.view = view_of(reading.at, reading.snapshot, reading.predictions, self.history)
+        self.view = view_of(reading.at, reading.snapshot, reading.predictions, self.watch)
         self.near = urgencies(self.view)
         if self.closed is None:
             self.closed = first_closed(self.view.cgroups)

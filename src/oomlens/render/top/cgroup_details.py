@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from oomlens.i18n import Translate
-from oomlens.predict.history import History
 from oomlens.predict.scopes import ancestors
 from oomlens.predict.view import CgroupRow, View
+from oomlens.predict.watch import Watch
 from oomlens.render.sanitize import visible
 from oomlens.render.sizes import size
 from oomlens.render.top.details import growth_line, limit_text, scope_lines, titled
@@ -22,7 +22,7 @@ _KINDS = (
 )  # fmt: skip
 
 
-def cgroup_lines(row: CgroupRow, view: View, history: History, tr: Translate, columns: int) -> list[Line]:
+def cgroup_lines(row: CgroupRow, view: View, watch: Watch, tr: Translate, columns: int) -> list[Line]:
     """The details of a cgroup."""
     usage = row.usage
     return [
@@ -30,7 +30,7 @@ def cgroup_lines(row: CgroupRow, view: View, history: History, tr: Translate, co
         *titled(tr("path"), visible(usage.path), columns),
         *titled(tr("limit"), limit_text(row, tr), columns),
         *_limits(row, tr, columns),
-        growth_line(row.growth, history.cgroups.get(usage.path), view.at, tr, columns),
+        growth_line(row.growth, watch.cgroups.get(usage.path), view.at, tr, columns),
         *_kinds(row, tr, columns),
         *_events(row, tr, columns),
         *_next(row, view, tr, columns),

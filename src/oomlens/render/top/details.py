@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from oomlens.i18n import Translate
 from oomlens.model.prediction import Suspect
 from oomlens.model.snapshot import Process
-from oomlens.predict.history import RATE_SECONDS, History, identity
 from oomlens.predict.scopes import ancestors
 from oomlens.predict.series import Series
 from oomlens.predict.view import CgroupRow, ProcessRow, ScopeRow, View
+from oomlens.predict.watch import RATE_SECONDS, Watch, identity
 from oomlens.render.columns import shortened
 from oomlens.render.prediction import texts, warn_text
 from oomlens.render.sanitize import fit, visible, width
@@ -45,7 +45,7 @@ def states(tr: Translate) -> dict[str, str]:
 
 
 def process_lines(
-    row: ProcessRow, view: View, history: History, tr: Translate, columns: int, users: Mapping[int, str]
+    row: ProcessRow, view: View, watch: Watch, tr: Translate, columns: int, users: Mapping[int, str]
 ) -> list[Line]:
     """The details of a process."""
     process = row.process
@@ -54,7 +54,7 @@ def process_lines(
         *titled(tr("command"), shortened(command(process), _COMMAND_LINES * max(20, columns - 16)), columns),
         *_life(row, view, tr, columns, users),
         *_memory(row, tr, columns),
-        growth_line(row.growth, history.processes.get(identity(process)), view.at, tr, columns),
+        growth_line(row.growth, watch.processes.get(identity(process)), view.at, tr, columns),
         *_why(row, tr, columns),
         *_next(row, view, tr, columns),
         *_limits(process.cgroup, view, tr, columns),

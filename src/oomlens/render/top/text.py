@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oomlens.i18n import Translate
-from oomlens.predict.history import History
 from oomlens.predict.view import CgroupRow, ProcessRow, View
+from oomlens.predict.watch import Watch
 from oomlens.render.gaps import gap_lines
 from oomlens.render.top.cgroups import cgroup_columns, cgroup_row
 from oomlens.render.top.columns import Column, Row, fitting
@@ -18,7 +18,7 @@ from oomlens.render.top.totals import totals_lines
 
 def text_page(
     view: View,
-    history: History,
+    watch: Watch,
     processes: Sequence[ProcessRow],
     cgroups: Sequence[CgroupRow],
     tr: Translate,
@@ -26,7 +26,7 @@ def text_page(
 ) -> str:
     """Scopes, totals, processes and cgroups, each line at most so many columns."""
     lines = [text_of(line) for line in scope_lines(view.scopes, tr, columns, len(view.scopes))]
-    lines += ["", *(text_of(line) for line in totals_lines(view, history, tr, columns, 1.0))]
+    lines += ["", *(text_of(line) for line in totals_lines(view, watch, tr, columns, 1.0))]
     fitted = fitting(process_columns(tr), columns)
     shown = [column for column, _ in fitted]
     lines += ["", *_table(fitted, [process_row(row, shown, urgencies(view), commands=True) for row in processes])]

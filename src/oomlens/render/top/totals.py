@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from oomlens.i18n import Translate
 from oomlens.model.snapshot import HostMemory
-from oomlens.predict.history import History
 from oomlens.predict.view import View
+from oomlens.predict.watch import Watch
 from oomlens.render.gaps import reasons
 from oomlens.render.sanitize import visible, width
 from oomlens.render.sizes import short_size
@@ -36,7 +36,7 @@ def header_line(
     return (Span(f"{left} ", Tone.STRONG), Span(right, Tone.WARN if paused else Tone.DIM))
 
 
-def totals_lines(view: View, history: History, tr: Translate, columns: int, span_seconds: float) -> list[Line]:
+def totals_lines(view: View, watch: Watch, tr: Translate, columns: int, span_seconds: float) -> list[Line]:
     """Three lines: RAM, swap, pressure."""
     host = view.snapshot.host
     graph = max(12, min(60, columns - 62))
@@ -48,7 +48,7 @@ def totals_lines(view: View, history: History, tr: Translate, columns: int, span
         (_pressure(view, tr), "some_percent", _LEAST_STALL_RANGE),
     )
     return [
-        _with_graph(tuple(spans), sparkline(history.host[name].buckets(view.at, span_seconds, graph), least), columns)
+        _with_graph(tuple(spans), sparkline(watch.host[name].buckets(view.at, span_seconds, graph), least), columns)
         for spans, name, least in lines
     ]
 

@@ -61,7 +61,7 @@ def footprint_bytes(process: Process) -> int | None:
     return None if process.rss_bytes is None or process.swap_bytes is None else process.rss_bytes + process.swap_bytes
 
 
-class History:
+class Watch:
     """Bounded series of the host, of every process, cgroup and scope that is there now."""
 
     def __init__(self) -> None:
