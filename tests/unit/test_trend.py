@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oomlens.model.report import CgroupNames
@@ -99,6 +99,7 @@ def test_buckets_hold_the_largest_and_leave_the_unknown_empty() -> None:
     assert series.buckets(100.0, 10.0, 2) == [None, None]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0.05, 1000), min_size=1, max_size=400),
     st.integers(8, 64),
