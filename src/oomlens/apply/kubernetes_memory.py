@@ -88,7 +88,8 @@ def put_back(step: Step, before: Json) -> None:
         if answer.code == 200:
             break
         if answer.code not in (409, 422) or _is_as(target, step, now):
-            raise StepError(target.told(answer))
+            hint = f"; delete the pod and roll back again: kubectl -n {target.namespace} delete pod {target.name}"
+            raise StepError(target.told(answer) + (hint if target.subresource else ""))
     _give_back(step, target, before)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oomlens.i18n import Translate, message
-from oomlens.model.plan import Text
 
 if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
@@ -81,20 +80,21 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
 def _live(wish: Wish, args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     from oomlens.host.read.cluster import ClusterError, connect
     from oomlens.host.read.cluster_facts import read_cluster
-    from oomlens.model.plan import Refusal
-    from oomlens.plan.kinds import limit_kubernetes_live as kind
+    from oomlens.model.plan import Refusal, Text
+    from oomlens.plan.kinds import limit_kubernetes as kind
     from oomlens.plan.kubernetes.no_plan import NoPlanError
+    from oomlens.plan.kubernetes_steps.names import KIND
 
     target = wish.workload or wish.pod_uid or ""
     if not reader.live:
         text = Text(message("a cluster is no part of the files below {root}"), {"root": str(reader.tree.root)})
-        return (Refusal("not-live", kind.KIND, target, text),)
+        return (Refusal("not-live", KIND, target, text),)
     try:
         return kind.propose(wish, read_cluster(connect(args.kubeconfig, args.context), wish))
     except ClusterError as error:
-        return (Refusal("no-cluster", kind.KIND, target, error.text, error.hint),)
+        return (Refusal("no-cluster", KIND, target, error.text, error.hint),)
     except NoPlanError as error:
-        return (error.refusal(kind.KIND, target),)
+        return (error.refusal(KIND, target),)
 
 
 def _wish(args: argparse.Namespace) -> Wish:

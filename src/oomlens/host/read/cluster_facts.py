@@ -13,7 +13,7 @@ from oomlens.plan.kubernetes.no_plan import NoPlanError
 from oomlens.plan.kubernetes.objects import KINDS, Kind, Object, kind_named, mapping, sequence, text_or_none
 from oomlens.plan.kubernetes.owners import controller_of
 from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes
-from oomlens.plan.kubernetes.server_forms import apply_body, refused
+from oomlens.plan.kubernetes.server_forms import apply_body, refused, state_of, value_patch
 
 _STATIC = "kubernetes.io/config.hash"
 _MIRROR = "kubernetes.io/config.mirror"
@@ -54,6 +54,7 @@ def read_cluster(cluster: Cluster, wish: Wish) -> ClusterFacts:
         _nodes(cluster, pods, unread),
         _usage(cluster, namespace),
         lambda parameters, force: dry_run(cluster, workload, parameters, force=force),
+        lambda pod, parameters: dry_resize(cluster, pod, parameters),
     )
 
 
@@ -62,6 +63,15 @@ def dry_run(cluster: Cluster, found: Object, parameters: Mapping[str, Any], *, f
     resource = resource_of(parameters["api_version"], parameters["plural"])
     body = apply_body(found, parameters)
     return cluster.dry_run(resource, parameters["name"], parameters["namespace"], body, "APPLY", force=force)
+
+
+def dry_resize(cluster: Cluster, pod: Object, parameters: Mapping[str, Any]) -> Answer:
+    """The server's answer to the resize of a step. Raises ClusterError."""
+    resource = resource_of("v1", "pods", subresource="resize")
+    now = state_of(pod, parameters)["memory"]
+    wanted = {word: parameters["memory"].get(word) or now[word] for word in now}
+    body = value_patch(pod, parameters, now, wanted)
+    return cluster.dry_run(resource, parameters["name"], parameters["namespace"], body, "JSON")
 
 
 def _named(cluster: Cluster, wish: Wish, namespace: str) -> Object:

@@ -135,6 +135,13 @@ def edited(file: File, document: int, path: Steps, wanted: Wanted, parse: Parse)
         raise not_edited(file, error) from error
 
 
+def refuse_template(file: File, document: int, path: Steps) -> None:
+    """Raises NoPlanError where what stands at a path is filled in later."""
+    node = find(file.text.documents[document], path)
+    if node is not None and b"{{" in file.fact.content[node.start : node.end]:
+        raise not_edited(file, YamlEditError("template", "/".join(map(str, path))))
+
+
 def checked(before: YamlText, content: bytes, document: int, path: Steps, parse: Parse) -> bytes:
     """The content, once it was seen to differ only below the path. Raises YamlEditError."""
     below = (document, *path)

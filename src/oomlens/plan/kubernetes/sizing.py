@@ -65,7 +65,7 @@ def _limit(container: Container, amount: Amount) -> tuple[str | None, tuple[Evid
     if amount.limit is not None:
         new = _size(amount.limit)
         return amount.limit, (
-            Evidence("limit_bytes", current, "bytes"),
+            Evidence("limit_bytes", current, "bytes", None if current is not None else message("none is set")),
             Evidence("new_limit_bytes", new, "bytes", message("as it was asked for")),
         )
     if amount.request is not None:
