@@ -37,6 +37,7 @@ def read_cluster(cluster: Cluster, wish: Wish) -> ClusterFacts:
     outer = controller_of(workload)
     unread: list[tuple[str, str]] = []
     pods = _pods_of(cluster, workload, namespace, unread)
+    neighbours, nodes = _neighbours(cluster, namespace, unread), _nodes(cluster, pods, unread)
     version = cluster.raw("/version")
     return ClusterFacts(
         cluster.connection,
@@ -47,11 +48,11 @@ def read_cluster(cluster: Cluster, wish: Wish) -> ClusterFacts:
         if outer is None or outer.get("kind") == "Node"
         else f"{outer.get('kind')} {outer.get('name')} ({outer.get('apiVersion')})",
         _static_node(workload),
-        _neighbours(cluster, namespace, unread),
+        neighbours,
         tuple(unread),
         _has_resize(cluster),
         _minor(version),
-        _nodes(cluster, pods, unread),
+        nodes,
         _usage(cluster, namespace),
         lambda parameters, force: dry_run(cluster, workload, parameters, force=force),
         lambda pod, parameters: dry_resize(cluster, pod, parameters),

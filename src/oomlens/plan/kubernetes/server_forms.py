@@ -175,25 +175,24 @@ def value_patch(
 def restored_managers(
     now: Sequence[Any], before: Sequence[Any], parameters: Mapping[str, Json], subresource: str | None = None
 ) -> list[Any]:
-    """The field managers with the memory given back to those who owned it before; all else as it is now.
+    """The field managers with the container's resources given back to those who owned them before; all else as it is now.
 
     Ours are put back as they were; what others have taken meanwhile stays theirs.
     """
-    paths = [path for word in WORDS for path in (_path(parameters, word),)]
+    inside = tuple(_key(step) for step in _path(parameters, "limits")[:-2])
     ours = [one for one in before if _is_ours(one, subresource)]
     kept = [copy.deepcopy(one) for one in now if not _is_ours(one, subresource)]
+    taken = {leaf for one in kept for leaf in _leaves(mapping(one, "fieldsV1"), inside)}
     for old in before:
-        if _is_ours(old, subresource):
-            continue
-        lost = [path for path in paths if _has(mapping(old, "fieldsV1"), path)]
-        if not lost:
+        lost = [leaf for leaf in _leaves(mapping(old, "fieldsV1"), inside) if leaf not in taken]
+        if _is_ours(old, subresource) or not lost:
             continue
         entry = next((one for one in kept if _same_entry(one, old)), None)
         if entry is None:
-            entry = {key: value for key, value in old.items() if key != "fieldsV1"} | {"fieldsV1": {}}
+            entry = {**old, "fieldsV1": {}}
             kept.append(entry)
-        for path in lost:
-            _put(entry["fieldsV1"], path)
+        for leaf in lost:
+            _put(entry["fieldsV1"], leaf)
     return [*kept, *copy.deepcopy(ours)]
 
 
@@ -210,14 +209,20 @@ def _key(step: str) -> str:
     return f'k:{{"name":{json.dumps(step[5:])}}}' if step.startswith("name=") else f"f:{step}"
 
 
-def _has(fields: Mapping[str, Any], path: Sequence[str]) -> bool:
-    for step in path:
-        if _key(step) not in fields:
-            return False
-        fields = mapping(fields, _key(step))
-    return True
+def _leaves(fields: Mapping[str, Any], inside: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The fields that are owned at a place or below it."""
+    for step in inside:
+        if step not in fields:
+            return
+        fields = mapping(fields, step)
+    todo: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [(fields, inside)]
+    while todo:
+        here, path = todo.pop()
+        if not here:
+            yield path
+        todo += [(mapping(here, step), (*path, step)) for step in here]
 
 
-def _put(fields: dict[str, Any], path: Sequence[str]) -> None:
-    for step in path:
-        fields = fields.setdefault(_key(step), {})
+def _put(fields: dict[str, Any], leaf: Sequence[str]) -> None:
+    for step in leaf:
+        fields = fields.setdefault(step, {})
