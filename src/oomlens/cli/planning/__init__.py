@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import limit_kubernetes
+from oomlens.cli.planning import limit_kubernetes, swap, sysctl
 
-KINDS: tuple[ModuleType, ...] = (limit_kubernetes,)
+KINDS: tuple[ModuleType, ...] = (
+    limit_kubernetes,
+    swap,
+    sysctl,
+)

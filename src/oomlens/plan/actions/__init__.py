@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from oomlens.model.plan import Step
-from oomlens.plan.actions import by_hand, edit_file, kubernetes_apply, kubernetes_resize, run_program, set_value
+from oomlens.plan.actions import (
+    by_hand,
+    edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
+    run_program,
+    set_value,
+    swap_active,
+    swap_file,
+    zram_device,
+)
 from oomlens.plan.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -13,6 +23,9 @@ ACTIONS: tuple[Action, ...] = (
     kubernetes_resize.ACTION,
     run_program.ACTION,
     set_value.ACTION,
+    swap_active.ACTION,
+    swap_file.ACTION,
+    zram_device.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 
