@@ -160,9 +160,9 @@ def _patch_steps(
     title = Text(
         message("a patch that says the memory of {container}, in a file of its own"), {"container": container.name}
     )
-    made = edit_file(path, None, ("\n".join(body) + "\n").encode(), title, effect=Effect.RESTART)
+    made = edit_file(path, None, ("\n".join(body) + "\n").encode(), title, effect=Effect.RECREATION)
     named = edit_file(
-        top.path, top.fact, content, Text(message("name the patch in the kustomization")), effect=Effect.RESTART
+        top.path, top.fact, content, Text(message("name the patch in the kustomization")), effect=Effect.RECREATION
     )
     return made, named
 
@@ -238,12 +238,12 @@ def _edit(file: File, content: bytes, container: Container) -> Step:
     title = Text(
         message("change the memory of {container} in {path}"), {"container": container.name, "path": file.path}
     )
-    return edit_file(file.path, file.fact, content, title, effect=Effect.RESTART)
+    return edit_file(file.path, file.fact, content, title, effect=Effect.RECREATION)
 
 
 def _deliver(commands: Sequence[str]) -> Step:
     title = Text(message("bring it to the cluster, or commit it where a GitOps tool reads it"))
-    return by_hand(commands, title, target="cluster", effect=Effect.RESTART)
+    return by_hand(commands, title, target="cluster", effect=Effect.RECREATION)
 
 
 def _patch_paths(facts: FileFacts) -> frozenset[str]:

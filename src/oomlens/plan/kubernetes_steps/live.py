@@ -126,7 +126,7 @@ def _applied(wish: Wish, facts: ClusterFacts, found: Judged, container: Containe
         parameters,
         state_of(facts.workload, parameters),
         safety=Safety.DISRUPTIVE if rolls else Safety.SAFE,
-        effect=Effect.NOW if rolls else Effect.RESTART,
+        effect=Effect.NOW if rolls else Effect.RECREATION,
     ), warnings
 
 
@@ -201,7 +201,7 @@ def _for_owner(found: Judged, container: Container, owner: Owner) -> Step:
         "{owner} keeps {workload} as it says itself ({by}) and would undo a change here: give its owner this patch"
     )
     values = {"owner": owner.name, "workload": workload.title, "by": owner.by}
-    return by_hand(commands, Text(title, values), target=owner.name, effect=Effect.RESTART)
+    return by_hand(commands, Text(title, values), target=owner.name, effect=Effect.RECREATION)
 
 
 def _where(owner: Owner) -> Text:

@@ -86,7 +86,7 @@ def _resize(facts: ClusterFacts, pod: Any, found: Judged, container: Container) 
         parameters,
         state,
         safety=Safety.DISRUPTIVE if lowers or here.restart_on_resize else Safety.SAFE,
-        lasts=Lasts.RESTART,
+        lasts=Lasts.RECREATION,
     )
 
 
