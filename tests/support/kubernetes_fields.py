@@ -1,6 +1,7 @@
 """Field ownership as an API server keeps it (structured-merge-diff): who owns which leaf, conflicts, merging by `name`.
 
-A leaf is a path of `f:key` and `k:{"name":"x"}` steps, or `.` for a list item itself; other lists are atomic.
+A field is a path of `f:key` and `k:{"name":"x"}` steps; lists that do not merge are atomic. An apply owns its leaves and list items;
+an update owns the maps that it made, too.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ _IDENTITY = {"apiVersion", "kind", "status"}
 _META = {"name", "namespace", "uid", "resourceVersion", "managedFields", "generation", "creationTimestamp"}
 
 
-def leaves_of(value: Any, path: Leaf = (), name: str = "") -> dict[Leaf, Any]:
-    """All leaves below a value."""
+def leaves_of(value: Any, path: Leaf = (), name: str = "", *, maps: bool = False) -> dict[Leaf, Any]:
+    """All fields below a value with their values; with maps, those in between too."""
     if isinstance(value, dict) and value:
-        found: dict[Leaf, Any] = {}
+        found: dict[Leaf, Any] = {path: True} if maps and path else {}
         for key, one in value.items():
-            found.update(leaves_of(one, (*path, f"f:{key}"), key))
+            found.update(leaves_of(one, (*path, f"f:{key}"), key, maps=maps))
         return found
     if isinstance(value, list) and name in KEYED:
-        found = {}
+        found = {path: True} if maps else {}
         for item in value:
             here = (*path, "k:" + json.dumps({"name": item["name"]}, separators=(",", ":")))
-            found[(*here, ".")] = True
-            found.update(leaves_of(item, here))
+            found[here] = True
+            for key, one in item.items():
+                found.update(leaves_of(one, (*here, f"f:{key}"), key, maps=maps))
         return found
     return {path: value}
 
@@ -42,21 +44,24 @@ def owned_part(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_fields(leaves: set[Leaf]) -> dict[str, Any]:
-    """fieldsV1 of a set of leaves."""
+    """fieldsV1 of a set of fields."""
     fields: dict[str, Any] = {}
-    for leaf in sorted(leaves):
+    for leaf in sorted(leaves, key=len, reverse=True):
         here = fields
         for step in leaf:
             here = here.setdefault(step, {})
+        if here:
+            here["."] = {}
     return fields
 
 
 def from_fields(fields: Mapping[str, Any], path: Leaf = ()) -> Iterator[Leaf]:
-    """The leaves of fieldsV1."""
-    if not fields and path:
+    """The fields that fieldsV1 names."""
+    if path and (not fields or "." in fields):
         yield path
     for step, below in fields.items():
-        yield from from_fields(below, (*path, step))
+        if step != ".":
+            yield from from_fields(below, (*path, step))
 
 
 class Managers:
@@ -104,7 +109,7 @@ def updated(
 ) -> list[Any]:
     """managedFields after an update: what changed is the manager's; managedFields that the client wrote are taken as they are."""
     managers = Managers(new.get("metadata", {}).get("managedFields") or [])
-    before, after = leaves_of(owned_part(old)), leaves_of(owned_part(new))
+    before, after = (leaves_of(owned_part(one), maps=True) for one in (old, new))
     gone = before.keys() - after.keys()
     changed = {leaf for leaf, value in after.items() if leaf not in before or before[leaf] != value}
     if not gone and not changed:
@@ -154,7 +159,7 @@ def shown(leaf: Leaf) -> str:
     for step in leaf:
         if step.startswith("k:"):
             text += "[" + ",".join(f'{key}="{value}"' for key, value in json.loads(step[2:]).items()) + "]"
-        elif step != ".":
+        else:
             text += f".{step[2:]}"
     return text
 
@@ -178,15 +183,29 @@ def merged(live: Any, wish: Any, name: str = "") -> Any:
                 found.append(copy.deepcopy(item))
             else:
                 found[at] = merged(found[at], item)
-        return found
+        order = _order([one["name"] for one in live or []], [one["name"] for one in wish])
+        return sorted(found, key=lambda one: order.index(one["name"]))
     if isinstance(wish, dict):
         return {key: merged(None, value, key) for key, value in wish.items() if value is not None}
     return copy.deepcopy(wish)
 
 
+def _order(now: list[str], wanted: list[str]) -> list[str]:
+    """Shared items in the order that is wanted, the others where they were among them."""
+    shared = [name for name in wanted if name in now]
+    made: list[str] = []
+    for name in now:
+        if name not in wanted:
+            made.append(name)
+        elif name not in made:
+            until = wanted.index(shared.pop(0)) if shared else len(wanted)
+            made += [one for one in wanted[: until + 1] if one not in made]
+    return [*made, *(name for name in wanted if name not in made)]
+
+
 def remove(found: Any, leaf: Leaf) -> None:
     """Takes a leaf away, and what is empty without it."""
-    if not leaf or leaf[-1] == ".":
+    if not leaf or leaf[-1].startswith("k:"):
         return
     trail = [found]
     for step in leaf[:-1]:

@@ -23,6 +23,11 @@ from oomlens.plan.kubernetes.qos import qos_class
 from oomlens.plan.kubernetes.quantity import QuantityError, quantity
 from support.kubernetes_fields import ApplyConflictError, applied, merged, updated
 
+# As the recording's schema has it; built-in kinds answer in other words.
+_QUANTITY = (
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+)
+_QUOTED = f"'{_QUANTITY}'"
 PLURALS = {kind.plural: kind for kind in KINDS.values()}
 
 
@@ -131,7 +136,7 @@ class FakeServer:
 
     def _one(self, key: tuple[str, str, str, str]) -> dict[str, Any]:
         if key not in self.objects:
-            raise RefusedError(404, "NotFound", f'{key[1]} "{key[3]}" not found', {"name": key[3], "kind": key[1]})
+            raise _missing(key)
         return self.objects[key]
 
     def _list(self, version: str, plural: str, namespace: str) -> Any:
@@ -183,7 +188,7 @@ class FakeServer:
         if content_type == "application/apply-patch+yaml":
             return self._apply(key, old, query, data, manager)
         if old is None:
-            raise RefusedError(404, "NotFound", f'{key[1]} "{key[3]}" not found', {"name": key[3], "kind": key[1]})
+            raise _missing(key)
         if content_type == "application/json-patch+json":
             return _json_patched(old, data)
         if content_type == "application/strategic-merge-patch+json" and not self.crds_only:
@@ -199,16 +204,13 @@ class FakeServer:
     ) -> dict[str, Any]:
         uid, version = mapping(data, "metadata").get("uid"), mapping(data, "metadata").get("resourceVersion")
         if old is None:
-            text = f'Operation cannot be fulfilled on {key[1]} "{key[3]}": uid mismatch: the provided object specified uid {uid}, and no existing object was found'
-            raise RefusedError(409, "Conflict", text)
+            text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise _stale(key, text)
         if version is not None and version != old["metadata"]["resourceVersion"]:
             raise _stale(key)
         if uid is not None and uid != old["metadata"]["uid"]:
-            raise RefusedError(
-                409,
-                "Conflict",
-                f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
-            )
+            said = f'metadata.uid: Invalid value: "{uid}": field is immutable'
+            raise _invalid(key, said, "FieldValueInvalid")
         _validate(key, data)
         try:
             return applied(old, data, manager, force=query.get("force") == "true")
@@ -258,9 +260,24 @@ def _spec(found: Mapping[str, Any]) -> Any:
     return mapping(found, "spec", "template") or found.get("spec")
 
 
-def _stale(key: tuple[str, str, str, str]) -> RefusedError:
-    text = f'Operation cannot be fulfilled on {key[1]} "{key[3]}": the object has been modified; please apply your changes to the latest version and try again'
-    return RefusedError(409, "Conflict", text, {"name": key[3], "kind": key[1]})
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def _group(key: tuple[str, str, str, str]) -> tuple[str, dict[str, str]]:
+    """`deployments.apps`, and the group as details have it; the core has none."""
+    group = key[0].rpartition("/")[0]
+    return (f"{key[1]}.{group}", {"group": group}) if group else (key[1], {})
+
+
+def _stale(key: tuple[str, str, str, str], why: str = _MODIFIED) -> RefusedError:
+    shown, group = _group(key)
+    text = f'Operation cannot be fulfilled on {shown} "{key[3]}": {why}'
+    return RefusedError(409, "Conflict", text, {**group, "name": key[3], "kind": key[1]})
+
+
+def _missing(key: tuple[str, str, str, str]) -> RefusedError:
+    shown, group = _group(key)
+    return RefusedError(404, "NotFound", f'{shown} "{key[3]}" not found', {**group, "name": key[3], "kind": key[1]})
 
 
 def _conflict(error: ApplyConflictError) -> RefusedError:
@@ -286,9 +303,10 @@ def _conflict(error: ApplyConflictError) -> RefusedError:
 
 def _invalid(key: tuple[str, str, str, str], text: str, reason: str) -> RefusedError:
     kind = PLURALS[key[1]].name if key[1] in PLURALS else key[1]
+    shown, group = _group((key[0], kind, key[2], key[3]))
     field, _, said = text.partition(": ")
-    details = {"name": key[3], "kind": kind, "causes": [{"reason": reason, "message": said, "field": field}]}
-    return RefusedError(422, "Invalid", f'{kind} "{key[3]}" is invalid: {text}', details)
+    details = {**group, "name": key[3], "kind": kind, "causes": [{"reason": reason, "message": said, "field": field}]}
+    return RefusedError(422, "Invalid", f'{shown} "{key[3]}" is invalid: {text}', details)
 
 
 def _validate(key: tuple[str, str, str, str], found: Mapping[str, Any]) -> None:
@@ -296,12 +314,13 @@ def _validate(key: tuple[str, str, str, str], found: Mapping[str, Any]) -> None:
     workload = workload_of(found)
     for one in workload.containers if workload is not None else ():
         for word, amounts in (("limits", one.limits), ("requests", one.requests)):
-            for text in amounts.values():
+            for name, text in amounts.items():
                 try:
                     quantity(text)
                 except QuantityError as error:
-                    where = f"{'.'.join(KINDS[str(found['kind'])].pod_spec)}.{one.field}[{one.index}].resources.{word}"
-                    said = f"{where}: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+                    pod_spec = ".".join(KINDS[str(found["kind"])].pod_spec)
+                    where = f"{pod_spec}.{one.field}[{one.index}].resources.{word}.{name}"
+                    said = f'{where}: Invalid value: "{text}": {where} in body should match {_QUOTED}'
                     raise _invalid(key, said, "FieldValueInvalid") from error
         if one.request and one.limit_bytes is not None and (one.request_bytes or 0) > one.limit_bytes:
             where = f"{'.'.join(KINDS[str(found['kind'])].pod_spec)}.{one.field}[{one.index}].resources.requests"

@@ -73,13 +73,16 @@ def test_only_safe_steps_are_done_unasked(cluster: Cluster) -> None:
     assert cluster.memory("pods", "web-1-1")[0] == "640Mi"
 
 
-def test_what_nobody_owned_is_taken_away_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("resources", [None, {}, {"limits": {"cpu": "1"}}])
+def test_what_nobody_owned_is_taken_away_again(resources: dict[str, Any] | None, tmp_path: Path) -> None:
     workload = deployment()
-    workload["spec"]["template"]["spec"]["containers"][0]["resources"] = {}
+    container = workload["spec"]["template"]["spec"]["containers"][0]
+    container.pop("resources")
+    if resources is not None:
+        container["resources"] = resources
     with running(tmp_path / "k", workload) as cluster:
         before = cluster.standing()
-        plan = cluster.planned("-w", "deploy/web", "-c", "app", "--limit", "1Gi")
-        result = cluster.applied(plan)
+        result = cluster.applied(cluster.planned("-w", "deploy/web", "-c", "app", "--limit", "1Gi"))
         assert cluster.memory() == ("1Gi", None)
         assert result.application is not None
         cluster.engine.rollback(result.application)
@@ -92,6 +95,8 @@ def test_what_oomlens_applied_before_stays_its_own(cluster: Cluster) -> None:
     assert (
         cluster.memory(container=1)[0] == "176Mi"
     )  # an apply that left it out would have taken it away: 64 + 100 up to 16
+    containers = cluster.fake.get("deployments", "web", "shop")["spec"]["template"]["spec"]["containers"]
+    assert [one["name"] for one in containers] == ["app", "log"]  # an apply in another order would turn them round
     assert first.application is not None
     assert second.application is not None
     cluster.engine.rollback(second.application)

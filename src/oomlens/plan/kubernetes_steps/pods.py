@@ -11,7 +11,7 @@ from oomlens.plan.kubernetes.judge import Judged
 from oomlens.plan.kubernetes.memory_step import RESIZE, kubernetes_memory
 from oomlens.plan.kubernetes.objects import Container, Workload, mapping, workload_of
 from oomlens.plan.kubernetes.quantity import same
-from oomlens.plan.kubernetes.server_forms import apply_body, state_of
+from oomlens.plan.kubernetes.server_forms import apply_body, said, state_of
 
 _MOST_PODS = 100  # that are resized one by one
 _FIRST_LOWERING = 34  # minor version whose kubelets lower a memory limit in place
@@ -43,7 +43,7 @@ def resizes(facts: ClusterFacts, found: Judged, container: Container) -> tuple[l
         answer = facts.dry_resize(by_name[str(steps[0].parameters["name"])], steps[0].parameters)
         if answer.code != 200:
             told = message("running pods stay as they are: the server would not resize {pod}: {why}")
-            values: dict[str, Value] = {"pod": steps[0].target, "why": str(answer.body.get("message"))}
+            values: dict[str, Value] = {"pod": steps[0].target, "why": said(answer)}
             return [], [Text(told, values)]
     notes: list[Text] = []
     if steps and (facts.minor or 0) < _FIRST_LOWERING:
