@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oomlens.apply.action import Doer
 from oomlens.apply.actions import (
+    container_update,
     edit_file,
     kubernetes_apply,
     kubernetes_resize,
@@ -15,6 +16,7 @@ from oomlens.apply.actions import (
 )
 
 DOERS: tuple[Doer, ...] = (
+    container_update.DOER,
     edit_file.DOER,
     kubernetes_apply.DOER,
     kubernetes_resize.DOER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oomlens.model.plan import Step
 from oomlens.plan.actions import (
     by_hand,
+    container_update,
     edit_file,
     kubernetes_apply,
     kubernetes_resize,
@@ -18,6 +19,7 @@ from oomlens.plan.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
     by_hand.ACTION,
+    container_update.ACTION,
     edit_file.ACTION,
     kubernetes_apply.ACTION,
     kubernetes_resize.ACTION,
