@@ -12,6 +12,7 @@ from oomlens.apply.engine import Engine, Result
 from oomlens.apply.journal import Journal
 from oomlens.apply.machine import Machine
 from oomlens.cli.planning import limit_kubernetes
+from oomlens.host.read.cluster import forget_connections
 from oomlens.host.read.reader import Reader
 from oomlens.model.plan import Plan, Refusal
 from support.kubernetes_server import FakeServer, serving
@@ -132,3 +133,4 @@ def running(folder: Path, workload: dict[str, Any] | None = None) -> Iterator[Cl
     folder.mkdir(exist_ok=True)
     with serving(fake, folder / "kubeconfig", namespace="shop"):
         yield Cluster(fake, folder / "kubeconfig", folder)
+        forget_connections()

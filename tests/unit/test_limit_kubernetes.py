@@ -11,6 +11,7 @@ import yaml
 from oomlens.model.plan import Plan
 from support.manifests import DEPLOYMENT, asked, changed, planned, refused, tree
 from support.plans import apply_and_roll_back, run_shell, shell_of, stopped_everywhere, tree_bytes
+from support.proof import proven
 
 GOLDEN = {
     "Pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: app, image: i, resources: {limits: {memory: 512Mi}}}\n",
@@ -53,6 +54,8 @@ def test_one_line_changes_in_every_kind_and_shape(shape: str, tmp_path: Path) ->
     assert (root / "k.yaml").read_bytes() == content.replace(b"512Mi", b"640Mi")
     run_shell(shell_of(plan, str(root), undo=True))
     assert (root / "k.yaml").read_bytes() == content
+    what = f"{len(GOLDEN)} kinds and shapes of manifests: one line changes; applied and taken back byte-identical"
+    proven("kubernetes", "limit kubernetes", "fake-root", what)
 
 
 def test_request_and_limit_are_two_values(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from oomlens.plan.actions import undo_commands_of
 from support.cluster import CLIENT, Cluster, deployment, owner, pod, running
 from support.kubernetes_server import RefusedError as Answered
 from support.plans import StoppedError
+from support.proof import proven
 
 TAKE = ("-w", "deploy/web", "-c", "app", "--take-over", CLIENT)
 
@@ -63,6 +64,8 @@ def test_applied_and_taken_back_every_field_has_its_value_and_its_manager_again(
     assert not cluster.applied(plan).changed
     cluster.engine.rollback(result.application)
     assert cluster.standing() == before
+    what = "workload applied, running pods resized, all taken back with their field managers (kubelet's part from the documentation)"
+    proven("kubernetes", "limit kubernetes", "loopback-server", what, kernel="answers as recorded of Kubernetes 1.36")
 
 
 def test_only_safe_steps_are_done_unasked(cluster: Cluster) -> None:
@@ -209,6 +212,7 @@ def test_an_account_that_may_not_gets_the_command_for_one_that_may(cluster: Clus
 
 
 def test_stopped_at_any_point_it_is_finished_or_taken_back(cluster: Cluster) -> None:
+    cluster.fake.remove("pods", "web-1-2", "shop")
     plan = cluster.planned(*TAKE)
     allowed = frozenset(step.id for step in plan.steps)
     before, objects = cluster.standing(), dict(cluster.fake.objects)
@@ -309,6 +313,16 @@ def test_the_kernels_pod_uid_leads_to_what_makes_the_pod(cluster: Cluster) -> No
     assert plan.why[0].values["chain"] == "pod/web-1-2 <- replicaset/web-1 <- deployment/web"
     assert "uid-web-1-2" in plan.watch.containers
     assert cluster.refused("--pod-uid", "uid-gone").code == "no-pod"
+
+
+def test_the_containers_id_of_the_cgroup_is_a_name_too(cluster: Cluster) -> None:
+    statuses = cluster.fake.objects["v1", "pods", "shop", "web-1-1"]["status"]["containerStatuses"]
+    statuses[0]["containerID"] = "containerd://" + "a" * 64
+    statuses[0]["lastState"] = {"terminated": {"containerID": "containerd://" + "b" * 64}}  # it was restarted since
+    for found in ("a" * 64, "b" * 64, "b" * 12):
+        plan = cluster.planned("--pod-uid", "uid-web-1-1", "-c", found, "--take-over", CLIENT)
+        assert plan.title.values["container"] == "app"
+    assert cluster.refused("--pod-uid", "uid-web-1-1", "-c", "c" * 64).code == "ambiguous"
 
 
 def test_kills_that_the_status_tells_of_make_a_larger_step(cluster: Cluster) -> None:
@@ -475,10 +489,12 @@ def test_without_lightkube_it_says_what_to_install(cluster: Cluster, monkeypatch
     for name in [name for name in sys.modules if name.partition(".")[0] == "lightkube"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightkube", None)
-    found = cluster.refused(*TAKE)
+    found = cluster.refused("--pod-uid", "u-1")
     assert found.code == "no-cluster"
     assert found.hint is not None
     assert "oomlens[kubernetes]" in found.hint.text
+    assert found.commands[0].endswith("| grep u-1")
+    assert found.commands[1].startswith("oomlens plan limit kubernetes --live --pod-uid u-1")
 
 
 def test_what_is_wrong_with_a_kubeconfig_is_told(

@@ -13,6 +13,7 @@ import yaml
 
 from support.manifests import DEPLOYMENT, changed, planned, refused, tree
 from support.plans import apply_and_roll_back, run_shell, shell_of
+from support.proof import proven
 
 BASE = {"base/web.yaml": DEPLOYMENT, "base/kustomization.yaml": "resources:\n- web.yaml\n"}
 PROD = "prod/kustomization.yaml"
@@ -72,6 +73,8 @@ def test_an_overlay_gets_a_patch_of_its_own_and_one_line_that_names_it(tmp_path:
     after[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "512Mi"
     assert before == after  # nothing else is built otherwise
     assert memory(built(root, "base") or []) == ("512Mi", "256Mi")
+    what = "an overlay with the new patch: kubectl builds the same but for the memory, and the base as before"
+    proven("kubernetes", "limit kubernetes", "kubectl-kustomize", what)
 
 
 @pytest.mark.parametrize("entry", ["patches:\n- path: p.yaml\n", "patchesStrategicMerge:\n- p.yaml\n"])

@@ -24,6 +24,9 @@ _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PAGE = 500
 
 
+_OPEN: list[Cluster] = []  # since connections outlive the step that needs them
+
+
 class ClusterError(Exception):
     """A cluster that cannot be reached or asked; text and hint for people."""
 
@@ -86,6 +89,14 @@ def _connected(path: str | None, context: str | None, _stamp: tuple[int, int] | 
     return connect(path, context)
 
 
+def forget_connections() -> None:
+    """Closes what `reconnect` has kept open."""
+    for cluster in _OPEN:
+        cluster.close()
+    _OPEN.clear()
+    _connected.cache_clear()
+
+
 class Cluster:
     """client: of lightkube; `oomlens.host.write.cluster` changes through it. Objects are plain dictionaries."""
 
@@ -94,6 +105,13 @@ class Cluster:
         server = _PASSWORD.sub("//", config.cluster.server)  # a plan is for everybody's eyes
         self.connection = Connection(path, config.context_name if path is not None else None, server)
         self.namespace: str = config.namespace
+        _OPEN.append(self)
+
+    def close(self) -> None:
+        """Ends its connections."""
+        for name in ("client", "_plain"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
 
     @cached_property
     def client(self) -> Any:

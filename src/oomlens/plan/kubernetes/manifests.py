@@ -85,7 +85,11 @@ def chosen_place(places: Sequence[Place], wish: Wish) -> Place:
             raise NoPlanError(
                 "no-workload",
                 Text(message("there is no workload of Kubernetes in what was given")),
-                Text(message("name a manifest, a folder with manifests, a chart or a kustomization")),
+                Text(
+                    message(
+                        "name a manifest, a folder with manifests, a chart or a kustomization; or --live for a cluster"
+                    )
+                ),
             )
         raise NoPlanError(
             "no-workload",

@@ -24,7 +24,15 @@ from oomlens.plan.kubernetes.server_forms import WORDS, apply_body, conflicts_in
 from oomlens.plan.kubernetes.sizing import sized
 from oomlens.plan.kubernetes_steps.names import KIND, REMEDY
 from oomlens.plan.kubernetes_steps.pods import parameters_of, resizes
-from oomlens.plan.kubernetes_steps.told import kills_of, names_of, unread_of, use_of, watched_of, why_of
+from oomlens.plan.kubernetes_steps.told import (
+    container_named,
+    kills_of,
+    names_of,
+    unread_of,
+    use_of,
+    watched_of,
+    why_of,
+)
 
 _MOST_PODS = 100  # that are resized one by one
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -34,7 +42,8 @@ _FIRST_LOWERING = 34  # minor version whose kubelets lower a memory limit in pla
 def plan_for_cluster(wish: Wish, facts: ClusterFacts) -> Plan:
     """The plan. Raises NoPlanError."""
     workload = _workload(wish, facts)
-    container = chosen_container(workload, wish)
+    named = container_named(facts, wish.container)
+    container = chosen_container(workload, replace(wish, container=named))
     amount = wish.amount
     if container.limit is None:
         amount = replace(amount, default_limit=default_limit(facts.neighbours, workload.namespace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from oomlens.model.finding import Evidence
 from oomlens.model.plan import Text, Value
 from oomlens.plan.kubernetes.facts import ClusterFacts
 from oomlens.plan.kubernetes.objects import Container, mapping, sequence
+
+_ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 def names_of(pods: Sequence[Any]) -> set[str]:
@@ -50,6 +53,20 @@ def why_of(facts: ClusterFacts) -> Iterator[Text]:
             "restarts": sum(restarts),
         }
         yield Text(text, values)
+
+
+def container_named(facts: ClusterFacts, wanted: str | None) -> str | None:
+    """The name of a container, from its name or from its id, which a restart replaces; None: the only one, or which is not known."""
+    if wanted is None or not _ID.fullmatch(wanted):
+        return wanted
+    for one in statuses_of(facts):
+        ids = [
+            one.get("containerID"),
+            *(mapping(one, at, "terminated").get("containerID") for at in ("state", "lastState")),
+        ]
+        if any(str(found or "").rpartition("//")[2].startswith(wanted) for found in ids):
+            return str(one.get("name"))
+    return None
 
 
 def use_of(facts: ClusterFacts, container: Container) -> Iterator[Evidence]:
