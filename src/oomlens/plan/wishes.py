@@ -75,6 +75,7 @@ def _pod(facts: Facts) -> tuple[str, ...] | None:
         "--live",
         "--pod-uid",
         facts.names.pod_uid,
+        *(("--container", facts.names.container_id) if facts.names.container_id else ()),
         *(("--limit", f"{size[0]}i") if size else ()),
     )
 

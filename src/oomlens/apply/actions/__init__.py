@@ -6,6 +6,8 @@ from oomlens.apply.action import Doer
 from oomlens.apply.actions import (
     container_update,
     edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
     run_program,
     set_value,
     swap_active,
@@ -16,6 +18,8 @@ from oomlens.apply.actions import (
 DOERS: tuple[Doer, ...] = (
     container_update.DOER,
     edit_file.DOER,
+    kubernetes_apply.DOER,
+    kubernetes_resize.DOER,
     run_program.DOER,
     set_value.DOER,
     swap_active.DOER,

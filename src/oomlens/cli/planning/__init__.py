@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import limit_container, swap, sysctl
+from oomlens.cli.planning import limit_container, limit_kubernetes, swap, sysctl
 
 KINDS: tuple[ModuleType, ...] = (
     limit_container,
+    limit_kubernetes,
     swap,
     sysctl,
 )
