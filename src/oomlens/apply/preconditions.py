@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from oomlens.apply.machine import Machine
 from oomlens.apply.swapoff import swapoff_problem
@@ -108,6 +110,27 @@ def _text(machine: Machine, path: str) -> str:
     return machine.tree.text(path) or ""
 
 
+def unit_verifies(check: Check, machine: Machine) -> Text | None:
+    """Whether systemd-analyze understands a drop-in (value: its text); it prints what it does not, and exits with 0 all the same."""
+    if not machine.tree.live or find_program("systemd-analyze") is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="oomlens-") as folder:
+        unit = Path(folder) / check.target
+        service = "[Service]\nExecStart=/bin/true\n" if check.target.endswith(".service") else ""
+        unit.write_text(f"[Unit]\n{service}", encoding="utf-8")
+        dropin = unit.with_name(f"{unit.name}.d") / "50-oomlens.conf"
+        dropin.parent.mkdir()
+        dropin.write_text(str(check.value), encoding="utf-8", errors="surrogateescape")
+        told = machine.run(["systemd-analyze", "verify", "--man=no", str(unit)]).stderr
+    wrong = [line.rpartition(f"{dropin}:")[2] for line in told.splitlines() if str(dropin) in line]
+    if not wrong:
+        return None
+    return Text(
+        message("systemd does not understand the drop-in of {unit}: {why}"),
+        {"unit": check.target, "why": "; ".join(wrong)},
+    )
+
+
 ROWS: dict[str, Row] = {
     "absent": absent,
     "capability": capability,
@@ -116,6 +139,7 @@ ROWS: dict[str, Row] = {
     "program": program,
     "ram-for-swapoff": ram_for_swapoff,
     "root": root,
+    "unit-verifies": unit_verifies,
     "usage-below": usage_below,
 }
 
