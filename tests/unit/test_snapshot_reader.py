@@ -111,6 +111,13 @@ def test_the_memory_of_an_ended_main_thread_is_that_of_the_others(machine: FakeM
     write(folder / "task/10/status", "Name:\tx\n" + memory_lines(40, 0, 0, 4, 4))
     process = only(machine)
     assert (process.rss_bytes, process.swap_bytes) == (40960, 4096)
+    assert process.stat_rss_pages is None
+
+
+def test_the_resident_size_of_stat_stands_beside_the_sum(machine: FakeMachine) -> None:
+    machine.add_process(9, b"a) R 1", anon_kb=40, stat_pages=7)
+    process = only(machine)
+    assert (process.rss_bytes, process.stat_rss_pages) == (40960, 7)
 
 
 def test_kernels_without_a_split_resident_size_give_the_sum_alone(machine: FakeMachine) -> None:

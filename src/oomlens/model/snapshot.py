@@ -134,7 +134,9 @@ class Process:
     comm: the kernel's name of the main thread, up to 15 bytes, chosen by the process itself.
     namespace_pid: its pid in its own pid namespace; 1 for the first process of a container.
     started_uptime_seconds: when it started, on the clock of `HostMemory.uptime_seconds`; with pid its identity.
-    rss_*: as the kernel's badness counts them; before 4.5 only their sum is known.
+    rss_*: as /proc/PID/status has them; before 4.5 only their sum is known.
+    stat_rss_pages: as /proc/PID/stat has it, which is what badness compares where status sums exactly
+    (`oomlens.kernel.counter_drift`); None where the main thread has ended.
     cgroup: path of its memory cgroup; None where unreadable.
     mems_allowed: memory nodes of its cpuset, such as "0-1".
     oom_score: the kernel's own figure, against the whole machine.
@@ -157,6 +159,7 @@ class Process:
     rss_anon_bytes: int | None = None
     rss_file_bytes: int | None = None
     rss_shmem_bytes: int | None = None
+    stat_rss_pages: int | None = None
     swap_bytes: int | None = None
     pgtables_bytes: int | None = None
     locked_bytes: int | None = None

@@ -112,7 +112,10 @@ def _grow(snapshot: Snapshot, change: Change) -> Snapshot:
     rss = change.amount.applied(process.rss_bytes)
     more = rss - process.rss_bytes
     anon = None if process.rss_anon_bytes is None else max(0, process.rss_anon_bytes + more)
-    snapshot = _with_process(snapshot, replace(process, rss_bytes=rss, rss_anon_bytes=anon, oom_score=None))
+    pages = process.stat_rss_pages
+    pages = None if pages is None else max(0, pages + more // snapshot.host.page_size)
+    grown_process = replace(process, rss_bytes=rss, rss_anon_bytes=anon, stat_rss_pages=pages, oom_score=None)
+    snapshot = _with_process(snapshot, grown_process)
     above = process.cgroup or ""
     inside = [usage for usage in snapshot.cgroups if above == usage.path or above.startswith(_below(usage.path))]
     grown = {usage.path: _charged(usage, more) for usage in inside}

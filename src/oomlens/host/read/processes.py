@@ -68,7 +68,7 @@ def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: in
         cells = stat[end + 2 :].split(None, 21)
         state, threads = cells[0].decode("ascii", "replace"), int(cells[17])
         kernel_thread = bool(int(cells[6]) & _KERNEL_THREAD)
-        memory = {} if kernel_thread else _memory(folder, cgroup_of, state, threads)
+        memory = {} if kernel_thread else _memory(folder, cgroup_of, state, threads, int(cells[21].split(None, 1)[0]))
         return Process(
             pid=pid,
             comm=comm,
@@ -85,13 +85,14 @@ def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: in
         os.close(folder)
 
 
-def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int) -> dict[str, Any]:
-    """The fields of a `Process` that a kernel thread has not."""
+def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int, stat_rss: int) -> dict[str, Any]:
+    """The fields of a `Process` that a kernel thread has not. stat_rss: pages, of the main thread."""
     status = _lines(read_at(folder, "status"))
     memory = status
     if b"VmRSS" not in status and threads > 1:
         # The main thread has ended; the others still hold the memory, and the kernel looks at them (find_lock_task_mm).
         memory = next(_status_of_threads(folder), status)
+    own = memory is status and b"VmRSS" in status
     anon, file, shmem = (_bytes(memory, name) for name in (b"RssAnon", b"RssFile", b"RssShmem"))
     split = anon is not None and file is not None and shmem is not None
     ended = state in ("Z", "X") and b"VmRSS" not in memory
@@ -103,6 +104,7 @@ def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int) -> dict[
         "namespace_pid": int(namespace[-1]) if namespace else None,
         "total_vm_bytes": _bytes(memory, b"VmSize"),
         "rss_bytes": 0 if ended else (anon or 0) + (file or 0) + (shmem or 0) if split else _bytes(memory, b"VmRSS"),
+        "stat_rss_pages": stat_rss if own else None,
         "rss_anon_bytes": anon,
         "rss_file_bytes": file,
         "rss_shmem_bytes": shmem,
