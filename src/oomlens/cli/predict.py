@@ -46,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     parser.add_argument(
         "--nodes", type=_nodes, metavar="LIST", help=tr("also for tasks bound to these memory nodes (cpuset.mems), such as 0 or 0-1")
     )  # fmt: skip
+    parser.add_argument(
+        "--mempolicy", type=_nodes, metavar="LIST",
+        help=tr("also for tasks whose memory policy binds them to these nodes (numactl --membind)"),
+    )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text", help=tr("how to print (default: text)"))
     snapshots.add_root(parser, tr)
 
@@ -68,7 +72,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     except WhatIfError as error:
         say(f"error: {_problem(error, tr)}")
         return ExitCode.USAGE
-    snapshot = _without_ourselves(snapshots.read(args.root), changes)
+    snapshot = _without_ourselves(snapshots.read(args.root, policies=args.mempolicy is not None), changes)
     if not snapshot.host.meminfo and not snapshot.processes:
         say(f"error: {tr('{root} has no readable /proc; mount it, or try another --root').format(root=args.root)}")
         return ExitCode.FAILED
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     except WhatIfError as error:
         say(f"error: {_problem(error, tr)}")
         return ExitCode.FAILED
-    predictions = predict(snapshot, args.nodes)
+    predictions = predict(snapshot, args.nodes, args.mempolicy)
     if args.format == "json":
         _print_json(predictions, snapshot, args)
     else:

@@ -102,6 +102,8 @@ def _title(prediction: ScopePrediction, tr: Translate) -> str:
         return tr("the machine")
     if prediction.scope is Scope.CPUSET:
         return tr("memory nodes {nodes}").format(nodes=", ".join(map(str, prediction.nodes or ())))
+    if prediction.scope is Scope.MEMPOLICY:
+        return tr("memory nodes {nodes}, by policy").format(nodes=", ".join(map(str, prediction.nodes or ())))
     path = visible(prediction.path or "?")
     name = short_name(prediction.names) if prediction.names is not None else path
     return f"{name} ({path})" if name not in (path, path.lstrip("/")) else path

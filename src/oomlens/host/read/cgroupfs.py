@@ -176,7 +176,7 @@ def _read_v1(files: _Files, path: str) -> CgroupUsage:
     failures = files.number("memory.failcnt")
     if failures is not None:
         events["failcnt"] = failures
-    stat = files.counters("memory.stat")
+    stat, hierarchy = files.counters("memory.stat"), files.number("memory.use_hierarchy")
     return CgroupUsage(
         path=path,
         version=1,
@@ -189,6 +189,7 @@ def _read_v1(files: _Files, path: str) -> CgroupUsage:
         memsw_max_bytes=None if "memsw" in unlimited else memsw,
         unlimited=frozenset(unlimited),
         swappiness=files.number("memory.swappiness"),
+        use_hierarchy=None if hierarchy is None else bool(hierarchy),
         oom_kill_disabled=bool(control["oom_kill_disable"]) if "oom_kill_disable" in control else None,
         events=events,
         stat=stat,
@@ -204,6 +205,8 @@ def _tighter(own: int | None, above: int | None) -> int | None:
 
 
 def _with_effective(usage: CgroupUsage, parent: CgroupUsage | None) -> CgroupUsage:
+    if parent is not None and parent.use_hierarchy is False:
+        parent = None  # whose limits then hold for itself alone
     above = parent.effective_max_bytes if parent is not None else _limit_above(usage)
     own_is_tighter = usage.max_bytes is not None and (above is None or usage.max_bytes <= above)
     return replace(

@@ -17,6 +17,8 @@ from oomlens.model.snapshot import Process
 
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, include/linux/sched.h
 _GONE = (errno.ENOENT, errno.ESRCH)
+_MOST_THREADS = 256
+_POLICY_BYTES = 128
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _COUNTED = re.compile(
@@ -180,3 +182,22 @@ def with_pss(process: Process, proc: Path) -> Process:
     except OSError:
         return process
     return replace(process, pss_bytes=_bytes(_lines(status), b"Pss"))
+
+
+def with_mempolicies(process: Process, proc: Path) -> Process:
+    """The process with the memory policies of its threads (numa_maps, which is there with NUMA only)."""
+    folder = proc / str(process.pid) / "task"
+    found: set[str] = set()
+    try:
+        for thread in sorted(folder.iterdir())[:_MOST_THREADS]:
+            # A read of few bytes makes the kernel look at the first mapping alone; what follows would walk page tables.
+            descriptor = os.open(thread / "numa_maps", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                words = text(os.read(descriptor, _POLICY_BYTES)).split(None, 2)
+            finally:
+                os.close(descriptor)
+            if len(words) > 1:
+                found.add(words[1])
+    except OSError:
+        return process
+    return replace(process, mempolicies=tuple(sorted(found)) or None)

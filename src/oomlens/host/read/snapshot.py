@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oomlens.host.read.cgroupfs import cgroup_of, find_hierarchy, read_cgroups
-from oomlens.host.read.processes import read_processes, with_command_line, with_pss
+from oomlens.host.read.processes import read_processes, with_command_line, with_mempolicies, with_pss
 from oomlens.host.read.procfs import read_host
 from oomlens.host.read.pseudofiles import text
 from oomlens.model.report import Gap
@@ -29,6 +29,7 @@ def read_snapshot(
     command_lines: int | None = 0,
     pss: frozenset[int] = frozenset(),
     slabs: bool = False,
+    policies: bool = False,
 ) -> Snapshot:
     """Reads everything once; never raises where something is missing, unreadable or gone: gaps say so.
 
@@ -37,6 +38,7 @@ def read_snapshot(
     command_lines: read the arguments of that many of the largest processes, None for all.
     pss: pids whose proportional set size is read too, which is slow.
     slabs: read the largest kernel caches too.
+    policies: read the memory policies of processes too (NUMA).
     """
     at = time.time() if now_seconds is None else now_seconds
     host, host_gaps = read_host(proc, sys, page_size=page_size or os.sysconf("SC_PAGE_SIZE"), slabs=slabs)
@@ -49,6 +51,8 @@ def read_snapshot(
         processes = _with_command_lines(processes, proc, command_lines)
     if pss:
         processes = tuple(with_pss(each, proc) if each.pid in pss else each for each in processes)
+    if policies:
+        processes = tuple(each if each.kernel_thread else with_mempolicies(each, proc) for each in processes)
     return Snapshot(
         host=host,
         cgroups=cgroups,
