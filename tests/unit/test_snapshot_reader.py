@@ -49,7 +49,7 @@ def test_the_host_is_read_with_units_in_the_keys(machine: FakeMachine) -> None:
     assert host.meminfo["huge_pages_total"] == 3
     assert host.oom_kills == 4
     assert (host.kernel_release, host.uptime_seconds, host.cpus) == ("6.12.0", 1234.5, 4)
-    assert host.swaps == (Swap("/dir\\040x/swap", "file", 512_000_000, 102_400_000, -2),)
+    assert host.swaps == (Swap("/dir x/swap", "file", 512_000_000, 102_400_000, -2),)
     assert host.zrams == (Zram("zram0", 1000, 800, 200, 250, 0),)
     assert host.pressure["io"].some == Stall(1.5, 0.5, 0.25, 2.5)
     assert host.pressure["io"].full is None

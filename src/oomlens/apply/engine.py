@@ -212,9 +212,12 @@ class Engine:
         diff: list[str] = []
         for step in self._to_undo(application):
             record = application.steps[step.id]
+            doer = DOERS[step.action]
+            obstacle = doer.obstacle(step, record.before, self._machine)
+            if obstacle is not None:
+                problems.append(obstacle)
             if record.progress is not Progress.DONE or not _tells(step):
                 continue
-            doer = DOERS[step.action]
             state = self._observe(step)
             if not doer.same(record.after, state) and not doer.same(record.before, state):
                 problems.append(_text_of_change(step))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from oomlens.apply.machine import Machine
+from oomlens.apply.swapoff import swapoff_problem
 from oomlens.host.run import find_program
 from oomlens.i18n import message
 from oomlens.model.plan import Check, Text
@@ -81,22 +82,8 @@ def absent(check: Check, machine: Machine) -> Text | None:
 
 
 def ram_for_swapoff(check: Check, machine: Machine) -> Text | None:
-    """Whether what a swap holds fits into the available RAM; target: its name in /proc/swaps."""
-    used = next((cells[3] for cells in _swaps(machine) if cells[0] == check.target), None)
-    available = next(
-        (line.split()[1] for line in _text(machine, "/proc/meminfo").splitlines() if line.startswith("MemAvailable:")),
-        None,
-    )
-    if used is None or available is None or int(used) <= int(available):
-        return None
-    return Text(
-        message("{swap} holds {used_bytes}, but only {available_bytes} of RAM are available to take them back"),
-        {"swap": check.target, "used_bytes": int(used) * 1024, "available_bytes": int(available) * 1024},
-    )
-
-
-def _swaps(machine: Machine) -> list[list[str]]:
-    return [line.rsplit(None, 4) for line in _text(machine, "/proc/swaps").splitlines()[1:]]
+    """Whether a swap can be turned off without killing; target: its name in /proc/swaps, with its blanks."""
+    return swapoff_problem(check.target, machine)
 
 
 def _text(machine: Machine, path: str) -> str:

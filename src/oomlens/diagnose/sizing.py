@@ -9,11 +9,10 @@ from oomlens.diagnose.figures import Figures
 from oomlens.diagnose.rules.heap_exceeds_limit import runtime_of
 from oomlens.diagnose.series import same_subject
 from oomlens.i18n import message
+from oomlens.kernel.swap_sizes import MIB, round_up, swap_size
 from oomlens.model.finding import Candidate, Choice, Counterfactual, Incident
 from oomlens.model.report import Kind, Report, Scope
 
-MIB = 1 << 20
-GIB = 1 << 30
 # A killed peak is censored: a quarter more, and never less than 100 MiB; half more where it was killed before.
 _FIRST_STEP, _NEXT_STEP, _LEAST_STEP = 1.25, 1.5, 100 * MIB
 _STEPS = 3
@@ -22,7 +21,7 @@ _STEPS = 3
 def raised_limit(limit_bytes: int, kills: int) -> int:
     """The limit to try next: bytes, rounded up to 1 GiB above 4 GiB, 64 MiB, or 16 MiB below 512 MiB."""
     factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
-    return _round_up(max(int(limit_bytes * factor), limit_bytes + _LEAST_STEP))
+    return round_up(max(int(limit_bytes * factor), limit_bytes + _LEAST_STEP))
 
 
 def jvm_heap(limit_bytes: int) -> int:
@@ -37,15 +36,6 @@ def jvm_heap(limit_bytes: int) -> int:
 def node_heap(limit_bytes: int) -> int:
     """--max-old-space-size for a limit, in bytes: 65 %, since buffers are outside the heap."""
     return max(int(limit_bytes * 0.65) // MIB, 1) * MIB
-
-
-def swap_size(ram_bytes: int) -> int:
-    """Swap for a machine, in bytes: twice the RAM up to 2 GiB, the RAM up to 8 GiB, then 4 GiB or a quarter (RHEL's table)."""
-    if ram_bytes <= 2 * GIB:
-        return _round_up(2 * ram_bytes)
-    if ram_bytes <= 8 * GIB:
-        return _round_up(ram_bytes)
-    return _round_up(min(max(4 * GIB, ram_bytes // 4), 16 * GIB))
 
 
 def cap_for(figures: Figures) -> int | None:
@@ -212,8 +202,3 @@ def _score(choice: Choice) -> Counterfactual | None:
 
 def _second(choice: Choice) -> Candidate | None:
     return next((one for one in choice.candidates[1:] if not one.killed), None)
-
-
-def _round_up(size: int) -> int:
-    grain = GIB if size > 4 * GIB else 64 * MIB if size >= 512 * MIB else 16 * MIB
-    return -(-size // grain) * grain

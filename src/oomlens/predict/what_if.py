@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from oomlens.kernel.badness import UNKILLABLE
+from oomlens.kernel.sizes import bytes_of
 from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
 from oomlens.predict.tree import charged
 
-_SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?", re.IGNORECASE)
 _CHANGE = re.compile(r"(?:(?P<kind>pid|adj|limit):)?(?P<object>.+?)=(?P<value>[^=]+)")
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 
 class WhatIfError(ValueError):
@@ -73,11 +72,11 @@ def _adj(value: str) -> int:
 
 
 def _amount(value: str) -> Amount:
-    found = _SIZE.fullmatch(value)
-    if found is None:
+    sign = value[:1] if value[:1] in ("+", "-") else ""
+    size = bytes_of(value[len(sign) :])
+    if size is None:
         raise WhatIfError("size", value)
-    size = round(float(found["number"]) * (1 << _UNITS[found["unit"].upper()]))
-    return Amount(-size if found["sign"] == "-" else size, bool(found["sign"]))
+    return Amount(-size if sign == "-" else size, bool(sign))
 
 
 def apply_changes(snapshot: Snapshot, changes: Iterable[Change]) -> Snapshot:

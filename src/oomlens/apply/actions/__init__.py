@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from oomlens.apply.action import Doer
-from oomlens.apply.actions import edit_file, run_program, set_value
+from oomlens.apply.actions import edit_file, run_program, set_value, swap_active, swap_file, zram_device
 
 DOERS: tuple[Doer, ...] = (
     edit_file.DOER,
     run_program.DOER,
     set_value.DOER,
+    swap_active.DOER,
+    swap_file.DOER,
+    zram_device.DOER,
 )
 BY_NAME = {doer.name: doer for doer in DOERS}

@@ -10,4 +10,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-KINDS: tuple[ModuleType, ...] = ()
+from oomlens.cli.planning import swap, sysctl
+
+KINDS: tuple[ModuleType, ...] = (
+    swap,
+    sysctl,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oomlens.model.plan import Step
-from oomlens.plan.actions import by_hand, edit_file, run_program, set_value
+from oomlens.plan.actions import by_hand, edit_file, run_program, set_value, swap_active, swap_file, zram_device
 from oomlens.plan.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -11,6 +11,9 @@ ACTIONS: tuple[Action, ...] = (
     edit_file.ACTION,
     run_program.ACTION,
     set_value.ACTION,
+    swap_active.ACTION,
+    swap_file.ACTION,
+    zram_device.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 
