@@ -10,7 +10,20 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import apply, diagnose, history, manual, plan, predict, rollback, scan, status, terminal, verify
+from oomlens.cli import (
+    apply,
+    diagnose,
+    history,
+    manual,
+    plan,
+    predict,
+    record,
+    rollback,
+    scan,
+    status,
+    terminal,
+    verify,
+)
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -21,6 +34,7 @@ VERBS: tuple[ModuleType, ...] = (
     manual,
     status,
     predict,
+    record,
     plan,
     apply,
     rollback,
