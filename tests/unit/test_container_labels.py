@@ -69,6 +69,12 @@ def test_podman_and_cri_o_by_their_storage(tmp_path: Path) -> None:
     )
 
 
+def test_containers_storage_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path / "etc/containers/storage.conf", '[storage]\n# graphroot = "/no"\n  graphroot = "/data/pod"\n')
+    write(tmp_path / "data/pod/overlay-containers/containers.json", json.dumps([{"id": ID, "names": ["there"]}]))
+    assert label_of(tmp_path, f"/machine.slice/libpod-{ID}.scope") == ContainerLabel(ID, "there")
+
+
 def test_a_user_s_own_podman(tmp_path: Path) -> None:
     write(tmp_path / "etc/passwd", "root:x:0:0::/root:/bin/sh\nmika:x:1000:1000::/home/mika:/bin/sh\nbroken\n")
     storage = tmp_path / "home/mika/.local/share/containers/storage/overlay-containers/containers.json"

@@ -32,6 +32,7 @@ from oomlens.record.waiting import Surroundings
 CLOCK_JUMP_SECONDS = 30.0
 # In a storm of kills the machine is stored whole only so often, and then the reports without their tables.
 _BEFORE_SECONDS = 10.0
+_STAMP_SECONDS = 2.0
 _WHOLE_REPORTS, _STORM_SECONDS = 100, 600.0
 
 # (what happened, about what): "begun", "kill", "paused", "resumed".
@@ -255,8 +256,10 @@ def _head(time: float, snapshot: Snapshot | None, version: str | None) -> Begin:
     return Begin(time, host.boot_id, host.name, host.kernel_release, host.page_size, version)
 
 
-def _moment(time: str | None, default: float) -> float:
+def _moment(time: str | None, now: float) -> float:
+    """The report's own time, where it fits the clock that samples are taken by: the kernel's stops while a machine sleeps."""
     try:
-        return datetime.fromisoformat(time).timestamp() if time is not None else default
+        told = datetime.fromisoformat(time).timestamp() if time is not None else now
     except ValueError:
-        return default
+        return now
+    return told if abs(now - told) <= _STAMP_SECONDS else now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from oomlens.model.history_series import Point
 
@@ -10,13 +11,26 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def columns_of(series: Sequence[Point], first: float, last: float, count: int) -> list[float | None]:
-    """The curve cut into so many equal spans of time: the last value of each, None where there is none."""
+    """The curve cut into so many equal spans of time: the last value of each.
+
+    None where there is none: before the first, and in holes that are much longer than the usual time between two points.
+    """
     found: list[float | None] = [None] * count
     span = max(last - first, 1e-9)
-    for point in series:
-        if first <= point.time_seconds <= last:
-            found[min(int((point.time_seconds - first) / span * count), count - 1)] = point.value
+    inside = [point for point in series if first <= point.time_seconds <= last]
+    steps = sorted(later.time_seconds - earlier.time_seconds for earlier, later in pairwise(inside))
+    usual = max(4 * steps[len(steps) // 2], 2 * span / count) if steps else 0.0
+    for place, point in enumerate(inside):
+        begin = _column(point, first, span, count)
+        end = begin
+        if place + 1 < len(inside) and inside[place + 1].time_seconds - point.time_seconds <= usual:
+            end = max(begin, _column(inside[place + 1], first, span, count) - 1)
+        found[begin : end + 1] = [point.value] * (end + 1 - begin)
     return found
+
+
+def _column(point: Point, first: float, span: float, count: int) -> int:
+    return min(int((point.time_seconds - first) / span * count), count - 1)
 
 
 def sparkline(series: Sequence[Point], first: float, last: float, count: int = 60, *, top: float | None = None) -> str:

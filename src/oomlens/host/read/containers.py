@@ -25,6 +25,7 @@ _TRIES = 3
 _ID = re.compile(r"\w[\w.-]{0,75}")
 # Names that kubelet gave through dockershim, and CRI-O gives: k8s_<container>_<pod>_<namespace>_<uid>_<attempt>.
 _KUBERNETES_NAME = re.compile(r"k8s_(?P<name>[^_]+)_(?P<pod>[^_]+)_(?P<namespace>[^_]+)_[^_]+_[0-9]+")
+_GRAPH_ROOT = re.compile(r'^\s*graphroot\s*=\s*"(/[^"\n]+)"', re.MULTILINE)
 _DOCKER_FOLDERS = ("var/lib/docker", "var/snap/docker/common/var-lib-docker", "var/lib/balena-engine")
 _STORAGE_FOLDERS = ("var/lib/containers/storage",)
 _SPEC_FOLDERS = ("run/containerd/io.containerd.runtime.v2.task", "run/k3s/containerd/io.containerd.runtime.v2.task")
@@ -109,7 +110,7 @@ class ContainerLabels:
         return None
 
     def _storage(self, names: CgroupNames, container_id: str) -> ContainerLabel | None:
-        folders = [self._root / name for name in _STORAGE_FOLDERS]
+        folders = [*self._graph_roots(), *(self._root / name for name in _STORAGE_FOLDERS)]
         if names.user_uid is not None and (home := self._home(names.user_uid)) is not None:
             folders.append(home / ".local/share/containers/storage")
         for folder in folders:
@@ -118,6 +119,15 @@ class ContainerLabels:
                 if container_id in known:
                     return known[container_id]
         return None
+
+    def _graph_roots(self) -> Iterator[Path]:
+        """Where storage.conf says that containers/storage is (containers-storage.conf(5))."""
+        try:
+            found = _GRAPH_ROOT.search((self._root / "etc/containers/storage.conf").read_text("utf-8", "replace"))
+        except OSError:
+            return
+        if found is not None:
+            yield self._root / found[1].lstrip("/")
 
     def _stored(self, file: Path) -> dict[str, ContainerLabel]:
         try:
