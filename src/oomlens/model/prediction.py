@@ -31,6 +31,8 @@ class Suspect:
     behind_bytes: by how much it must grow to be the first; 0 for the first.
     oom_score: the kernel's own figure, always against the whole machine.
     why: the arithmetic.
+    turn_adj: the oom_score_adj at which the choice changes: of the first the highest that spares it, of another the lowest
+    that makes it the first; None where there is none.
     """
 
     pid: int
@@ -46,6 +48,7 @@ class Suspect:
     uid: int | None
     cgroup: str | None
     why: str
+    turn_adj: int | None = None
 
 
 class Spared(NamedTuple):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from oomlens.model.history import HostFigures, Sample
-from oomlens.model.history_series import cgroup_in
+from oomlens.model.history import CgroupFigures, HostFigures, Sample
 from oomlens.model.prediction import ScopePrediction, When
 from oomlens.model.report import Scope
 from oomlens.predict.trend import Point, ahead, trend_of
@@ -16,6 +15,13 @@ from oomlens.predict.trend import Point, ahead, trend_of
 _HOLE_SHARE = 0.25
 # A kill in a cgroup hardly moves the machine; one that gives so much of the memory back ends a growth.
 _RELIEF_SHARE = 0.05
+
+
+class Row(NamedTuple):
+    """A sample with its cgroups by path."""
+
+    sample: Sample
+    cgroups: Mapping[str, CgroupFigures]
 
 
 class _State(NamedTuple):
@@ -35,15 +41,16 @@ def with_when(predictions: Sequence[ScopePrediction], samples: Sequence[Sample])
 
     samples: in the order of time, the last of them of the moment of the prediction.
     """
-    return tuple(replace(prediction, when=when_of(prediction, samples)) for prediction in predictions)
+    rows = [Row(sample, {row.path: row for row in sample.cgroups}) for sample in samples]
+    return tuple(replace(prediction, when=when_of(prediction, rows)) for prediction in predictions)
 
 
-def when_of(prediction: ScopePrediction, samples: Sequence[Sample]) -> When | None:
+def when_of(prediction: ScopePrediction, rows: Sequence[Row]) -> When | None:
     """When the scope's distance is used up; None where nothing grows, the past does not tell, or the distance is not known."""
     room = prediction.distance_bytes
     if room is None or prediction.scope not in (Scope.GLOBAL, Scope.MEMCG):
         return None
-    trend = trend_of(use_of(samples, prediction.path if prediction.scope is Scope.MEMCG else None))
+    trend = trend_of(use_of(rows, prediction.path if prediction.scope is Scope.MEMCG else None))
     left = ahead(trend, room) if trend is not None else None
     if trend is None or left is None:
         return None
@@ -59,12 +66,12 @@ def when_of(prediction: ScopePrediction, samples: Sequence[Sample]) -> When | No
     )
 
 
-def use_of(samples: Sequence[Sample], path: str | None) -> list[Point]:
+def use_of(rows: Sequence[Row], path: str | None) -> list[Point]:
     """What a cgroup, or the machine (None), had in use that cannot simply be dropped: memory and swap.
 
     Only since the last boot, the last change of a limit, the last kill and the last long time without samples.
     """
-    states = list(_machine(samples) if path is None else _cgroup(samples, path))
+    states = list(_machine(rows) if path is None else _cgroup(rows, path))
     if not states:
         return []
     hole = (states[-1].time_seconds - states[0].time_seconds) * _HOLE_SHARE
@@ -76,9 +83,9 @@ def use_of(samples: Sequence[Sample], path: str | None) -> list[Point]:
     return [Point(state.time_seconds, state.bytes) for state in states[begin:]]
 
 
-def _machine(samples: Sequence[Sample]) -> Iterator[_State]:
+def _machine(rows: Sequence[Row]) -> Iterator[_State]:
     relieved, before = 0, None
-    for sample in samples:
+    for sample, _ in rows:
         host = sample.host
         used = _used(host)
         if used is None:
@@ -97,11 +104,11 @@ def _used(host: HostFigures) -> int | None:
     return total - available + swap - free
 
 
-def _cgroup(samples: Sequence[Sample], path: str) -> Iterator[_State]:
+def _cgroup(rows: Sequence[Row], path: str) -> Iterator[_State]:
     """A cgroup that was not there for a while is another one of the same name."""
     lives, there = 0, False
-    for sample in samples:
-        row = cgroup_in(sample, path)
+    for sample, cgroups in rows:
+        row = cgroups.get(path)
         if row is None:
             lives, there = lives + there, False
             continue

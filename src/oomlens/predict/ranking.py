@@ -100,7 +100,11 @@ def rank(processes: Sequence[Process], total_bytes: int | None, kernel: Kernel) 
         scanned.reverse()
     scanned.sort(key=lambda each: (each[1] is not None, each[1] or 0), reverse=True)
     first = scanned[0][1] if scanned else None
-    suspects = tuple(_suspect(process, badness, first, total_pages, kernel) for process, badness in scanned)
+    second = scanned[1][1] if len(scanned) > 1 else None
+    suspects = tuple(
+        _suspect(process, badness, first, second if number == 0 else None, total_pages, kernel)
+        for number, (process, badness) in enumerate(scanned)
+    )
     margin = suspects[1].behind_bytes if len(suspects) > 1 else None
     return Ranking(suspects, tuple(spared), margin, _certain(scanned, margin, kernel))
 
@@ -116,7 +120,10 @@ def _has_no_memory(process: Process) -> bool:
     return process.kernel_thread or (process.state in ("Z", "X") and process.rss_bytes == 0)
 
 
-def _suspect(process: Process, badness: int | None, first: int | None, total: int | None, kernel: Kernel) -> Suspect:
+def _suspect(
+    process: Process, badness: int | None, first: int | None, second: int | None, total: int | None, kernel: Kernel
+) -> Suspect:
+    """second: the points of the second where this is the first, else None."""
     size = kernel.page_size
     known = badness is not None and first is not None
     return Suspect(
@@ -133,7 +140,24 @@ def _suspect(process: Process, badness: int | None, first: int | None, total: in
         uid=process.uid,
         cgroup=process.cgroup,
         why=_arithmetic(process, badness, total, kernel),
+        turn_adj=_turn_adj(process.oom_score_adj, badness, first, second, total),
     )
+
+
+def _turn_adj(
+    adj: int | None, badness: int | None, first: int | None, second: int | None, total: int | None
+) -> int | None:
+    """The score at which the choice changes: of the first the highest that spares it, of another the lowest that brings it forward."""
+    step = (total or 0) // 1000
+    if adj is None or badness is None or first is None or not step:
+        return None
+    if second is not None:
+        # As many steps down as bring it below the second.
+        return max(UNKILLABLE, adj - ((badness - second) // step + 1))
+    if badness == first:
+        return None
+    forward = adj + (first - badness) // step + 1
+    return forward if forward <= -UNKILLABLE else None
 
 
 def _truncated(value: int, by: int) -> int:

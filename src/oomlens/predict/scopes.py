@@ -169,7 +169,7 @@ def _prediction(
         for each in snapshot.processes
         if group is not None and each.pid not in never and group in ancestors(each.cgroup)
     ]
-    situation = Situation(snapshot, usage, ranking, fate, victim, group, len(members), kernel.epoch < Epoch.F)
+    situation = Situation(snapshot, usage, ranking, fate, victim, group, tuple(members), kernel.epoch < Epoch.F)
     unknown = sum(suspect.points_bytes is None for suspect in ranking.suspects)
     if unknown:
         gaps = (*gaps, Gap(f"candidates: {unknown} of {len(ranking.suspects)}", "sizes-unreadable"))
