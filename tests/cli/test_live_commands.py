@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from oomlens.cli.main import main
+from oomlens.model.history import HostFigures
 from support.fake_machine import FakeMachine, fake_machine, write
+from support.history import sample, write_history
 
 CONTAINER = "c0ffee" + "0" * 58
 
@@ -141,3 +146,94 @@ def test_a_root_without_proc_is_an_error(tmp_path: Path, capsys: pytest.CaptureF
         code, out, err = run(capsys, nothing, verb)
         assert (code, out) == (1, "")
         assert "--root" in err
+
+
+def test_predict_answers_for_some_cgroups_alone(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    def paths(*names: str) -> list[str]:
+        asked = [word for name in names for word in ("--cgroup", name)]
+        return [scope["path"].rsplit("/", 1)[1][:9] for scope in document(capsys, machine, "predict", *asked)["scopes"]]
+
+    assert paths("db") == paths("db.service") == paths("system.slice/db*") == ["db.servic"]
+    assert paths("c0ffee00") == ["docker-c0"]
+    assert sorted(paths("c0ff", "db")) == ["db.servic", "docker-c0"]
+    code, out, err = run(capsys, machine, "predict", "--cgroup", "web")
+    assert (code, out) == (1, "")
+    assert "no cgroup with a limit of its own is called web" in err
+
+
+def test_cgroups_beyond_the_nearest_are_a_line_each(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(8):
+        machine.add_v2(f"/x{number}", memory_max=(400 + number) << 20)
+    machine.add_process(60, b"late", anon_kb=400, cgroup="0::/x7")
+    code, out, _ = run(capsys, machine, "predict")
+    assert code == 0
+    assert "4 more cgroups with a limit, the nearest first:" in out
+    # 407 MiB of room and 400000 kB of free swap
+    assert any(line.split() == ["798", "MiB", "late[60]", "/x7"] for line in out.splitlines())
+
+
+def growing_past(machine: FakeMachine) -> Path:
+    """An hour in which the use of the machine of 1 GB has grown by 51 kB a second, up to now."""
+    now = time.time()
+    figures = [
+        HostFigures(
+            total_bytes=1_000_000 << 10, available_bytes=(300_000 << 10) + (360 - number) * (500 << 10),
+            swap_total_bytes=500_000 << 10, swap_free_bytes=400_000 << 10, oom_kills=4,
+        )
+        for number in range(360)
+    ]  # fmt: skip
+    samples = [
+        sample(round(now - (360 - number) * 10, 3), host=one, boot_id=None) for number, one in enumerate(figures)
+    ]
+    folder = machine.proc.parent / "history"
+    write_history(folder, samples)
+    return folder
+
+
+def test_with_a_history_it_is_said_when(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = growing_past(machine)
+    whole = document(capsys, machine, "predict", "--history", str(folder))["scopes"][0]
+    # 700000 kB are left, at 50 kB a second: 14000 s.
+    assert whole["distance_bytes"] == 700_000 << 10
+    assert whole["when"]["seconds"] == pytest.approx(14_000, rel=0.01)
+    assert whole["when"]["slope_bytes_per_second"] == pytest.approx(50 << 10, rel=0.01)
+    _, out, _ = run(capsys, machine, "predict", "--history", str(folder))
+    assert "grows by 2.9 MiB a minute: in about 3.9 h if it goes on so" in out
+    sooner = document(capsys, machine, "predict", "--history", str(folder), "--what-if", "50=+350000K")["scopes"][0]
+    assert sooner["when"]["seconds"] == pytest.approx(7_000, rel=0.01)
+
+
+def test_without_a_past_nothing_is_said_of_when(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(scope["when"] is None for scope in document(capsys, machine, "predict")["scopes"])
+    code, _, err = run(capsys, machine, "predict", "--history", str(machine.proc / "nowhere"))
+    assert code == 0  # the rest of the answer is there
+    assert "could not read" in err
+
+
+def test_watch_answers_again_and_again_a_document_a_line(machine: FakeMachine) -> None:
+    command = [sys.executable, "-m", "oomlens", "predict", "--root", str(machine.proc.parent), "--format", "jsonl"]
+    child = subprocess.Popen([*command, "--watch", "0.5"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    try:
+        lines = [child.stdout.readline() for _ in range(3)]
+    finally:
+        child.terminate()
+        child.wait(timeout=10)
+        child.stdout.close()
+    times = [json.loads(line)["time_seconds"] for line in lines]
+    assert times == sorted(set(times))
+
+
+def test_one_json_document_cannot_be_watched(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, machine, "predict", "--watch", "1s", "--format", "json")
+    assert (code, out) == (2, "")
+    assert "--format jsonl" in err
+
+
+def test_what_is_not_there_is_told_before_anybody_waits(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = time.monotonic()
+    code, _, _ = run(capsys, machine, "predict", "--sample", "10m", "--cgroup", "web")
+    assert code == 1
+    assert time.monotonic() - begun < 30

@@ -71,8 +71,8 @@ class When(NamedTuple):
     seconds_low: float
     seconds_high: float | None
     slope_bytes_per_second: float
-    slope_low: float
-    slope_high: float
+    slope_bytes_per_second_low: float
+    slope_bytes_per_second_high: float
     points: int
     span_seconds: float
 

@@ -59,8 +59,8 @@ def when_of(prediction: ScopePrediction, rows: Sequence[Row]) -> When | None:
         seconds_low=left.low_seconds,
         seconds_high=left.high_seconds,
         slope_bytes_per_second=trend.slope,
-        slope_low=trend.low,
-        slope_high=trend.high,
+        slope_bytes_per_second_low=trend.low,
+        slope_bytes_per_second_high=trend.high,
         points=trend.points,
         span_seconds=trend.span_seconds,
     )

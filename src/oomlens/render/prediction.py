@@ -177,6 +177,10 @@ def when_text(when: When, tr: Translate) -> str:
     }
     if when.seconds_high is None:
         return tr("grows by {rate}: at the earliest in {early} ({points} points of the last {span})").format(**values)
+    if values["early"] == values["late"]:
+        return tr("grows by {rate}: in about {late} if it goes on so ({points} points of the last {span})").format(
+            **values
+        )
     return tr("grows by {rate}: in {early} to {late} if it goes on so ({points} points of the last {span})").format(
         **values
     )
