@@ -106,7 +106,67 @@ def test_status_of_one_process(machine: FakeMachine, capsys: pytest.CaptureFixtu
     assert "db.service" in out
     found = document(capsys, machine, "status", "--pid", "50")
     assert [process["pid"] for process in found["processes"]] == [50]
-    assert [usage["path"] for usage in found["cgroups"]] == ["/system.slice/db.service"]
+    # Its own cgroup and all above it.
+    assert [usage["path"] for usage in found["cgroups"]] == ["/", "/system.slice", "/system.slice/db.service"]
+
+
+def test_status_of_one_process_says_why_a_size_is_unknown(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, machine, "status", "--pid", "50")
+    assert "unknown: pss_bytes: 1 (this kernel does not provide it)" in out
+    write(machine.proc / "50/smaps_rollup", "5500-7ff rollup\nRss: 9 kB\nPss:                1024 kB\nPss_Anon: 7 kB\n")
+    _, out, _ = run(capsys, machine, "status", "--pid", "50")
+    assert "unknown" not in out
+    assert any(line.split() == ["shared", "out", "(PSS)", "1", "MiB"] for line in out.splitlines())
+
+
+def test_before_4_14_the_shared_out_size_is_the_sum_of_all_mappings(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(machine.proc / "50/smaps", "0-1 r\nRss: 9 kB\nPss: 1000 kB\nSwapPss: 5 kB\n1-2 r\nPss: 24 kB\n")
+    found = document(capsys, machine, "status", "--pss")
+    assert {each["pid"]: each["pss_bytes"] for each in found["processes"]} == {1: None, 50: 1024 << 10, 51: None}
+    assert {"what": "pss_bytes: 2", "why": "not-provided"} in found["gaps"]
+
+
+def test_status_of_a_unit_tells_its_limits_parts_and_events(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.add_v2("/system.slice", memory_max=500 << 20)
+    machine.add_v2(
+        "/system.slice/db.service", memory_max="max", memory_high=150 << 20, memory_current=190 << 20, memory_oom_group=1,
+        memory_stat=f"anon {150 << 20}\nfile {40 << 20}\nactive_file {30 << 20}\ninactive_file {10 << 20}",
+        memory_events="low 0\nhigh 12\nmax 3\noom 2\noom_kill 1",
+    )  # fmt: skip
+    _, out, _ = run(capsys, machine, "status", "--unit", "db")
+    lines = [line.split() for line in out.splitlines()]
+    for expected in (
+        "memory.max none", "memory.high 150 MiB", "limited by /system.slice (500 MiB)", "in use 190 MiB",
+        "not to be dropped 150 MiB", "anon 150 MiB", "memory.oom.group 1", "events low 0, high 12, max 3, oom 2, oom_kill 1",
+    ):  # fmt: skip
+        assert expected.split() in lines
+    _, out, _ = run(capsys, machine, "status")
+    assert (
+        "! /system.slice/db.service: 150 MiB cannot be reclaimed, so memory.high (150 MiB) slows its processes" in out
+    )
+
+
+def test_details_of_the_machine(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, machine, "status", "--details")
+    assert "huge_pages_total" in out
+    (zone,) = [line.split() for line in out.splitlines() if line.startswith("0 Normal")]
+    # 50000, 100, 125, 150 and 250000 pages; 8 blocks of order 0, 4 of order 1 and one of order 2
+    assert zone == ["0", "Normal", "195", "MiB", "400", "KiB", "500", "KiB", "600", "KiB", "977", "MiB", "order", "2"]
+    assert "swappiness" in out
+
+
+def test_kills_are_told_where_they_happened(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Version 2 counts a kill in every cgroup above it too."""
+    machine.add_v2("/system.slice", memory_events="oom_kill 5")
+    machine.add_v2("/system.slice/db.service", memory_events="oom_kill 3")
+    _, out, _ = run(capsys, machine, "status")
+    assert "out-of-memory kills since boot: 4\n  3 in /system.slice/db.service\n  2 in /system.slice\n" in out
 
 
 @pytest.mark.parametrize("option", [("--unit", "db"), ("--unit", "db.*"), ("--container", "c0ffee")])

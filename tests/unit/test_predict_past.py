@@ -26,7 +26,7 @@ def host(available: int, *, total: int = 16 * GIB, swap: int = 0, swap_free: int
 
 
 def group(used: int, *, limit: int | None = GIB, **figures: int) -> CgroupFigures:
-    return CgroupFigures("/a", current_bytes=used, max_bytes=limit, **{"oom_kills": 0, **figures})
+    return CgroupFigures("/a", current_bytes=used, max_bytes=limit, oom_kills=0)._replace(**figures)
 
 
 def rows(count: int, of: Callable[[int], Sample | None]) -> list[Row]:

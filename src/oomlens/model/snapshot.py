@@ -137,6 +137,7 @@ class Process:
     namespace_pid: its pid in its own pid namespace; 1 for the first process of a container.
     started_uptime_seconds: when it started, on the clock of `HostMemory.uptime_seconds`; with pid its identity.
     rss_*: as /proc/PID/status has them; before 4.5 only their sum is known.
+    rss_peak_bytes: the most that its resident size ever was (VmHWM).
     stat_rss_pages: as /proc/PID/stat has it, which is what badness compares where status sums exactly
     (`oomlens.kernel.counter_drift`); None where the main thread has ended.
     cgroup: path of its memory cgroup; None where unreadable.
@@ -159,6 +160,7 @@ class Process:
     cmdline: tuple[str, ...] | None = None
     total_vm_bytes: int | None = None
     rss_bytes: int | None = None
+    rss_peak_bytes: int | None = None
     rss_anon_bytes: int | None = None
     rss_file_bytes: int | None = None
     rss_shmem_bytes: int | None = None

@@ -22,8 +22,10 @@ _POLICY_BYTES = 128
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _COUNTED = re.compile(
-    rb"\n(Uid|NSpid|Vm(?:Size|Lck|RSS|PTE|PMD|Swap)|Rss(?:Anon|File|Shmem)|HugetlbPages|Mems_allowed_list|Pss):[\t ]*([^\n]*)"
+    rb"\n(Uid|NSpid|Vm(?:Size|Lck|HWM|RSS|PTE|PMD|Swap)|Rss(?:Anon|File|Shmem)|HugetlbPages|Mems_allowed_list):[\t ]*([^\n]*)"
 )
+
+_PSS = re.compile(rb"\nPss: +([0-9]{1,15}) kB")
 
 # Path of the memory cgroup from the content of /proc/PID/cgroup.
 CgroupOf = Callable[[bytes], str | None]
@@ -105,6 +107,7 @@ def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int, stat_rss
         "uid": int(status[b"Uid"].split(None, 1)[0]) if b"Uid" in status else None,
         "namespace_pid": int(namespace[-1]) if namespace else None,
         "total_vm_bytes": _bytes(memory, b"VmSize"),
+        "rss_peak_bytes": _bytes(memory, b"VmHWM"),
         "rss_bytes": 0 if ended else (anon or 0) + (file or 0) + (shmem or 0) if split else _bytes(memory, b"VmRSS"),
         "stat_rss_pages": stat_rss if own else None,
         "rss_anon_bytes": anon,
@@ -176,12 +179,43 @@ def with_command_line(process: Process, proc: Path) -> Process:
 
 
 def with_pss(process: Process, proc: Path) -> Process:
-    """The process with its proportional set size (smaps_rollup, 4.14 on); walks its page tables, so only for a few."""
-    try:
-        status = (proc / str(process.pid) / "smaps_rollup").read_bytes()
-    except OSError:
-        return process
-    return replace(process, pss_bytes=_bytes(_lines(status), b"Pss"))
+    """The process with its proportional set size; without, where it has ended or may not be read."""
+    return replace(process, pss_bytes=_pss(process.pid, proc)[0])
+
+
+def read_pss(
+    processes: tuple[Process, ...], pids: frozenset[int] | None, proc: Path
+) -> tuple[tuple[Process, ...], tuple[Gap, ...]]:
+    """The processes, those of the pids (None: all) with their proportional set sizes, and why some have none.
+
+    The kernel walks their page tables for it, so it takes time where they are large.
+    """
+    found: list[Process] = []
+    refused: Counter[str] = Counter()
+    for process in processes:
+        if process.kernel_thread or (pids is not None and process.pid not in pids):
+            found.append(process)
+            continue
+        size, why = _pss(process.pid, proc)
+        refused.update([why] if why is not None and why != "gone" else [])
+        found.append(replace(process, pss_bytes=size))
+    return tuple(found), tuple(Gap(f"pss_bytes: {refused[why]}", why) for why in sorted(refused))
+
+
+def _pss(pid: int, proc: Path) -> tuple[int | None, str | None]:
+    """The size, or why it is not known. smaps_rollup is there from 4.14 on; before, its lines are summed up from smaps."""
+    folder, problem = proc / str(pid), None
+    for name in ("smaps_rollup", "smaps"):
+        try:
+            parts = _PSS.findall(b"\n" + (folder / name).read_bytes())
+        except OSError as error:
+            problem = reason(error)
+            if error.errno != errno.ENOENT:
+                break
+        else:
+            # A process that has ended has neither lines nor memory.
+            return (sum(map(int, parts)) * 1024, None) if parts else (None, "gone")
+    return None, problem if folder.exists() else "gone"
 
 
 def with_mempolicies(process: Process, proc: Path) -> Process:
