@@ -29,7 +29,8 @@ _WORKER = Path(__file__).with_name("worker.py")
 _NEAR_BYTES = 6 * MIB
 _MACHINE_NEAR_BYTES = 32 * MIB
 _REPLY_SECONDS = 20.0
-_NOBODY_SECONDS = 3.0
+# Version 2 counts that nobody could be killed; of version 1 only the silence tells.
+_NOBODY_SECONDS = {1: 10.0, 2: 3.0}
 _SETTLE_SECONDS = 0.4
 
 
@@ -181,7 +182,7 @@ def _ask(run: Run, child: subprocess.Popen[bytes], kind: str, size: int, before:
             return "kill"
         if ready:
             return "done" if child.stdout.readline() else "kill"
-        if time.monotonic() - asked > _NOBODY_SECONDS and _ooms(run) > 0:
+        if time.monotonic() - asked > _NOBODY_SECONDS[run.version] and _ooms(run) > 0:
             return "nobody"
     return "stuck"
 
