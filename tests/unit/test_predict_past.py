@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def host(available: int, *, total: int = 16 * GIB, swap: int = 0, swap_free: int
     )
 
 
-def group(used: int, *, limit: int | None = GIB, **figures: int) -> CgroupFigures:
+def group(used: int, *, limit: int | None = GIB, **figures: Any) -> CgroupFigures:
     return CgroupFigures("/a", current_bytes=used, max_bytes=limit, oom_kills=0)._replace(**figures)
 
 
@@ -64,7 +65,7 @@ def test_what_the_machine_uses_is_memory_that_is_not_available_and_swap() -> Non
 def test_what_a_cgroup_uses_is_what_cannot_be_dropped_and_its_swap() -> None:
     figures = group(900 * MIB, file_bytes=100 * MIB, slab_reclaimable_bytes=50 * MIB, swap_current_bytes=MIB)
     (point,) = use_of(rows(1, lambda _: sample(5.0, cgroups=[figures])), "/a")
-    assert point.bytes == (900 - 100 - 50 + 1) * MIB
+    assert point[1] == (900 - 100 - 50 + 1) * MIB
 
 
 def test_the_distance_lasts_for_as_long_as_the_growth_says() -> None:
@@ -101,7 +102,7 @@ def _before(number: int, changed: Sample) -> Sample:
 )
 def test_what_was_before_a_boot_or_a_change_of_memory_does_not_count(change: Callable[[int], Sample]) -> None:
     points = use_of(rows(60, lambda number: _before(number, change(number))), None)
-    assert [point.time_seconds for point in points] == [10.0 * number for number in range(40, 60)]
+    assert [at for at, _ in points] == [10.0 * number for number in range(40, 60)]
 
 
 def replace_boot(one: Sample) -> Sample:

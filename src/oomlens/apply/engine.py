@@ -211,17 +211,18 @@ class Engine:
         problems: list[Text] = []
         diff: list[str] = []
         for step in self._to_undo(application):
-            record = application.steps[step.id]
-            doer = DOERS[step.action]
+            record, doer = application.steps[step.id], DOERS[step.action]
+            if record.progress is Progress.DONE and _tells(step):
+                state = self._observe(step)
+                if doer.same(record.before, state):
+                    continue  # it is as it was already
+                ours = application.status is Status.TAKING_BACK and doer.torn(step, record.before, state)
+                if not ours and not doer.same(record.after, state):
+                    problems.append(_text_of_change(step))
+                    diff += _difference(step, record.after, state)
+                    continue
             obstacle = doer.obstacle(step, record.before, self._machine)
-            if obstacle is not None:
-                problems.append(obstacle)
-            if record.progress is not Progress.DONE or not _tells(step):
-                continue
-            state = self._observe(step)
-            if not doer.same(record.after, state) and not doer.same(record.before, state):
-                problems.append(_text_of_change(step))
-                diff += _difference(step, record.after, state)
+            problems += [obstacle] if obstacle is not None else []
         if problems:
             raise RefusedError(tuple(problems), tuple(diff))
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 from oomlens.apply.machine import Machine
 from oomlens.apply.swapoff import swapoff_problem
+from oomlens.host.read.container_engine import Engine, EngineError
+from oomlens.host.read.container_usage import in_use
 from oomlens.host.run import find_program
 from oomlens.i18n import message
 from oomlens.model.plan import Check, Text
@@ -73,6 +75,22 @@ def usage_below(check: Check, machine: Machine) -> Text | None:
     )
 
 
+def container_usage_below(check: Check, _machine: Machine) -> Text | None:
+    """Whether a container holds less than a limit now; value: {host, name, limit_bytes}. One that does not run is no obstacle."""
+    limit = int(check.value["limit_bytes"])
+    try:
+        with Engine(str(check.value["host"])) as engine:
+            usage = in_use(engine, check.target)
+    except EngineError as error:
+        return Text(message("its engine does not answer: {why}"), {"why": str(error)})
+    if usage is None or usage < limit:
+        return None
+    return Text(
+        message("{container} holds {usage_bytes}, not less than the new limit of {limit_bytes}: it would be killed"),
+        {"container": str(check.value["name"]), "usage_bytes": usage, "limit_bytes": limit},
+    )
+
+
 def absent(check: Check, machine: Machine) -> Text | None:
     """Whether nothing stands at a path."""
     place = machine.place(check.target)
@@ -93,6 +111,7 @@ def _text(machine: Machine, path: str) -> str:
 ROWS: dict[str, Row] = {
     "absent": absent,
     "capability": capability,
+    "container-usage-below": container_usage_below,
     "free-bytes": free_bytes,
     "program": program,
     "ram-for-swapoff": ram_for_swapoff,

@@ -29,6 +29,7 @@ class Effect(StrEnum):
 
     NOW = "now"
     RESTART = "after-restart"
+    RECREATION = "after-recreation"
     REBOOT = "after-reboot"
 
 
@@ -36,6 +37,7 @@ class Lasts(StrEnum):
     """How long a step's effect lasts if nobody takes it back."""
 
     RESTART = "until-restart"
+    RECREATION = "until-recreation"
     REBOOT = "until-reboot"
     FOR_GOOD = "for-good"
 

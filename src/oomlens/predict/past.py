@@ -9,7 +9,7 @@ from typing import NamedTuple
 from oomlens.model.history import CgroupFigures, HostFigures, Sample
 from oomlens.model.prediction import ScopePrediction, When
 from oomlens.model.report import Scope
-from oomlens.predict.trend import Point, ahead, trend_of
+from oomlens.predict.trend import Point, trend_of, used_up
 
 # A sample that is not there for so large a part of the time: what was before tells nothing of now.
 _HOLE_SHARE = 0.25
@@ -51,13 +51,13 @@ def when_of(prediction: ScopePrediction, rows: Sequence[Row]) -> When | None:
     if room is None or prediction.scope not in (Scope.GLOBAL, Scope.MEMCG):
         return None
     trend = trend_of(use_of(rows, prediction.path if prediction.scope is Scope.MEMCG else None))
-    left = ahead(trend, room) if trend is not None else None
+    left = used_up(trend, room)
     if trend is None or left is None:
         return None
     return When(
         seconds=left.seconds,
-        seconds_low=left.low_seconds,
-        seconds_high=left.high_seconds,
+        seconds_low=left.earliest_seconds,
+        seconds_high=left.latest_seconds,
         slope_bytes_per_second=trend.slope,
         slope_bytes_per_second_low=trend.low,
         slope_bytes_per_second_high=trend.high,
@@ -80,7 +80,7 @@ def use_of(rows: Sequence[Row], path: str | None) -> list[Point]:
         before, now = states[index - 1], states[index]
         if now.frame != before.frame or now.kills != before.kills or now.time_seconds - before.time_seconds > hole:
             begin = index
-    return [Point(state.time_seconds, state.bytes) for state in states[begin:]]
+    return [(state.time_seconds, float(state.bytes)) for state in states[begin:]]
 
 
 def _machine(rows: Sequence[Row]) -> Iterator[_State]:

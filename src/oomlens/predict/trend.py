@@ -17,37 +17,33 @@ from typing import NamedTuple
 _Z = 1.959964
 # Pairs grow with the square: 48 points are 1128 slopes.
 _MOST_POINTS = 48
-_FEWEST_POINTS = 10
+FEWEST_POINTS = 10
 _SHORTEST_SECONDS = 10.0
 _TICK_SECONDS = 1e-3
 # Nothing is foretold further ahead than so many times what was seen.
 _FARTHEST = 20
 
 
-class Point(NamedTuple):
-    """What was in use at a time."""
-
-    time_seconds: float
-    bytes: int
+Point = tuple[float, float]  # (seconds, what was in use)
 
 
 class Trend(NamedTuple):
-    """A slope with its interval. peak_bytes: how much higher above its line than now the use has been; never below 0."""
+    """A slope, of a second, with its interval. peak: how much higher above its line than now the use has been; never below 0."""
 
     slope: float
     low: float
     high: float
-    peak_bytes: int
+    peak: float
     points: int
     span_seconds: float
 
 
-class Ahead(NamedTuple):
-    """How long the room lasts; high: None where the slowest growth of the interval would take longer than can be foretold."""
+class Eta(NamedTuple):
+    """When the room is used up: seconds from now, with the interval; latest_seconds None: later than can be foretold."""
 
-    low_seconds: float
     seconds: float
-    high_seconds: float | None
+    earliest_seconds: float
+    latest_seconds: float | None
 
 
 def trend_of(points: Sequence[Point]) -> Trend | None:
@@ -63,8 +59,8 @@ def trend_of(points: Sequence[Point]) -> Trend | None:
     later = _last_half(points)
     while (recent := _fit(_thinned(later))) is not None:
         if recent.low > whole.high:
-            before = max(point.bytes for point in points if point.time_seconds < later[0].time_seconds)
-            return trend_of(later) if later[-1].bytes > before else None
+            before = max(point[1] for point in points if point[0] < later[0][0])
+            return trend_of(later) if later[-1][1] > before else None
         if recent.high < whole.slope:
             return trend_of(later)
         later = _last_half(later)
@@ -72,52 +68,50 @@ def trend_of(points: Sequence[Point]) -> Trend | None:
 
 
 def _last_half(points: Sequence[Point]) -> Sequence[Point]:
-    middle = (points[0].time_seconds + points[-1].time_seconds) / 2
-    return [point for point in points if point.time_seconds > middle]
+    middle = (points[0][0] + points[-1][0]) / 2
+    return [point for point in points if point[0] > middle]
 
 
-def ahead(trend: Trend, room_bytes: int) -> Ahead | None:
-    """When the room is used up if it goes on so; None where that is too far off to be foretold.
+def used_up(trend: Trend | None, room: float) -> Eta | None:
+    """When the room is used up if it goes on so; None without a trend, or where it is too far off to be foretold.
 
     The early end is for the fastest growth of the interval, and a peak as high above the line as there was one.
     """
-    farthest = _FARTHEST * trend.span_seconds
-    room = max(0, room_bytes)
-    low, middle, high = max(0, room - trend.peak_bytes) / trend.high, room / trend.slope, room / trend.low
-    if low > farthest:
+    if trend is None:
         return None
-    return Ahead(low, middle, high if high <= farthest else None)
+    farthest, left = _FARTHEST * trend.span_seconds, max(0.0, room)
+    earliest, latest = max(0.0, left - trend.peak) / trend.high, left / trend.low
+    if earliest > farthest:
+        return None
+    return Eta(left / trend.slope, earliest, latest if latest <= farthest else None)
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:
     """At most 48 points: the medians of equal parts of the time."""
     if len(points) <= _MOST_POINTS:
         return list(points)
-    begin, span = points[0].time_seconds, points[-1].time_seconds - points[0].time_seconds
+    begin, span = points[0][0], points[-1][0] - points[0][0]
     if span <= 0:
         return [points[-1]]
     parts: dict[int, list[Point]] = {}
     for point in points:
-        part = min(_MOST_POINTS - 1, int((point.time_seconds - begin) / span * _MOST_POINTS))
+        part = min(_MOST_POINTS - 1, int((point[0] - begin) / span * _MOST_POINTS))
         parts.setdefault(part, []).append(point)
-    return [
-        Point(median(point.time_seconds for point in part), round(median(point.bytes for point in part)))
-        for part in parts.values()
-    ]
+    return [(median(point[0] for point in part), median(point[1] for point in part)) for part in parts.values()]
 
 
 def _fit(points: Sequence[Point]) -> Trend | None:
     """The slope and its interval, whatever its sign; None for too few points or too short a time."""
-    span = points[-1].time_seconds - points[0].time_seconds if points else 0.0
-    if len(points) < _FEWEST_POINTS or span < _SHORTEST_SECONDS:
+    span = points[-1][0] - points[0][0] if points else 0.0
+    if len(points) < FEWEST_POINTS or span < _SHORTEST_SECONDS:
         return None
     slopes = sorted(
-        (second.bytes - first.bytes) / (second.time_seconds - first.time_seconds)
+        (second[1] - first[1]) / (second[0] - first[0])
         for first, second in combinations(points, 2)
-        if second.time_seconds - first.time_seconds > _TICK_SECONDS
+        if second[0] - first[0] > _TICK_SECONDS
     )
     slope = median(slopes)
-    rest = [point.bytes - slope * (point.time_seconds - points[0].time_seconds) for point in points]
+    rest = [point[1] - slope * (point[0] - points[0][0]) for point in points]
     wide = _Z * math.sqrt(_variance(points) * _persistence(rest))
     first = math.floor((len(slopes) - wide) / 2) - 1
     if first < 0:
@@ -126,7 +120,7 @@ def _fit(points: Sequence[Point]) -> Trend | None:
         slope=slope,
         low=slopes[first],
         high=slopes[len(slopes) - 1 - first],
-        peak_bytes=round(max(rest) - rest[-1]),
+        peak=max(rest) - rest[-1],
         points=len(points),
         span_seconds=span,
     )
@@ -135,9 +129,9 @@ def _fit(points: Sequence[Point]) -> Trend | None:
 def _variance(points: Sequence[Point]) -> float:
     """Of the number of rising less falling pairs, among values without a trend; equal values lessen it."""
     count = len(points)
-    equals: dict[int, int] = {}
+    equals: dict[float, int] = {}
     for point in points:
-        equals[point.bytes] = equals.get(point.bytes, 0) + 1
+        equals[point[1]] = equals.get(point[1], 0) + 1
     tied = sum(each * (each - 1) * (2 * each + 5) for each in equals.values())
     return max(0.0, (count * (count - 1) * (2 * count + 5) - tied) / 18)
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from oomlens.apply.action import Doer
-from oomlens.apply.actions import edit_file, run_program, set_value, swap_active, swap_file, zram_device
+from oomlens.apply.actions import (
+    container_update,
+    edit_file,
+    run_program,
+    set_value,
+    swap_active,
+    swap_file,
+    zram_device,
+)
 
 DOERS: tuple[Doer, ...] = (
+    container_update.DOER,
     edit_file.DOER,
     run_program.DOER,
     set_value.DOER,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import swap, sysctl
+from oomlens.cli.planning import limit_container, swap, sysctl
 
 KINDS: tuple[ModuleType, ...] = (
+    limit_container,
     swap,
     sysctl,
 )

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from oomlens.model.plan import Step
-from oomlens.plan.actions import by_hand, edit_file, run_program, set_value, swap_active, swap_file, zram_device
+from oomlens.plan.actions import (
+    by_hand,
+    container_update,
+    edit_file,
+    run_program,
+    set_value,
+    swap_active,
+    swap_file,
+    zram_device,
+)
 from oomlens.plan.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
     by_hand.ACTION,
+    container_update.ACTION,
     edit_file.ACTION,
     run_program.ACTION,
     set_value.ACTION,
