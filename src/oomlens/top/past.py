@@ -9,7 +9,7 @@ from pathlib import Path
 from oomlens.host.read.history import found_folder, read_history
 from oomlens.host.read.source import UnreadableError
 from oomlens.model.report import Report
-from oomlens.predict.past import past_of
+from oomlens.predict.seed import past_of
 from oomlens.predict.watch import Past
 
 SPAN_SECONDS = 24 * 3600.0
