@@ -13,6 +13,7 @@ from oomlens.plan.units.dropin import KERNEL_FILES
 from oomlens.plan.units.facts import UnitFacts
 from oomlens.plan.units.text import value_of
 
+_DEFAULTS = {"OOMScoreAdjust": "0", "OOMPolicy": "stop"}
 SECTIONS = ("Service", "Slice", "Scope")
 
 
@@ -47,15 +48,17 @@ class FakeSystemd:
 
     def _value(self, unit: str, key: str) -> str:
         value = self._setting(unit, key)
-        if key == "OOMScoreAdjust":
-            return value or "0"
+        if key in _DEFAULTS:
+            return value or _DEFAULTS[key]
         if value is None or value == "infinity":
             return "infinity"
         return str(bytes_of(value)) if bytes_of(value) is not None else value
 
     def _show(self, unit: str, options: list[str]) -> Output:
         keys = [key for option in options if option.startswith("--property=") for key in option[11:].split(",")]
+        unit = unit_facts._own_name(Reader(self.root), unit)
         values = {key: self._value(unit, key) for key in keys}
+        values |= {"Id": unit, "ControlGroup": self.groups.get(unit, "")}
         fragment = unit_facts._fragment(Reader(self.root), unit)
         values["LoadState"] = "loaded" if fragment is not None or unit in self.groups else "not-found"
         values["Transient"] = "yes" if fragment is None else "no"

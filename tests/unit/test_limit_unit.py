@@ -14,7 +14,8 @@ from oomlens.cli.main import main
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.unit_facts import read_unit
 from oomlens.model.plan import Plan, Refusal, Safety
-from oomlens.plan.kinds.limit_unit import LimitWish, propose
+from oomlens.plan.kinds.limit_unit import propose
+from oomlens.plan.units.limit_wish import LimitWish
 from oomlens.plan.units.promised import promised_bytes
 from support.fake_machine import FakeMachine, fake_machine, write
 from support.fake_systemd import FakeSystemd
@@ -150,7 +151,9 @@ def test_a_tighter_limit_above_is_named(tmp_path: Path) -> None:
     machine = make_machine(tmp_path / "root")
     machine.add_v2("/system.slice", memory_max=250 * MIB)
     plan = a_plan(machine.proc.parent, max_bytes=400 * MIB)
-    assert {"path": "/system.slice", "limit_bytes": 250 * MIB} in [text.values for text in plan.warnings]
+    assert {"path": "/system.slice", "limit_bytes": 250 * MIB, "above": "system.slice"} in [
+        text.values for text in plan.warnings
+    ]
 
 
 def test_policy_and_score_act_from_the_next_start(root: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.score_facts import read_score_facts
 from oomlens.model.plan import Check, Plan, Proposal, Refusal
-from oomlens.plan.kinds.score import ScoreWish, propose
+from oomlens.plan.kinds.score import propose
+from oomlens.plan.score.facts import ScoreWish
 from support.fake_machine import FakeMachine, fake_machine, write
 from support.fake_systemd import FakeSystemd
 from support.plans import apply_and_roll_back

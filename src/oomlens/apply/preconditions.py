@@ -115,8 +115,9 @@ def unit_verifies(check: Check, machine: Machine) -> Text | None:
     if not machine.tree.live or find_program("systemd-analyze") is None:
         return None
     with tempfile.TemporaryDirectory(prefix="oomlens-") as folder:
-        unit = Path(folder) / check.target
-        service = "[Service]\nExecStart=/bin/true\n" if check.target.endswith(".service") else ""
+        # Under a name of its own: systemd would look up what else it knows of the unit, and a template cannot be looked at.
+        unit = Path(folder) / f"oomlens-check.{check.target.rpartition('.')[2]}"
+        service = "[Service]\nExecStart=/bin/true\n" if unit.suffix == ".service" else ""
         unit.write_text(f"[Unit]\n{service}", encoding="utf-8")
         dropin = unit.with_name(f"{unit.name}.d") / "50-oomlens.conf"
         dropin.parent.mkdir()

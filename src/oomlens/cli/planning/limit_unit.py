@@ -25,11 +25,11 @@ def epilog(tr: Translate) -> str:
   oomlens plan limit unit nginx.service                    sized from what it used
   oomlens plan limit unit nginx --max 1G --high 900M --out plan.json; sudo oomlens apply plan.json
   oomlens plan limit unit nginx --oom-policy continue --oom-score-adjust=-500
-  oomlens plan limit unit user-1000.slice --max 8G""")
+  oomlens plan limit unit user-.slice --max 8G             every user's sessions""")
 
 
 def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
-    parser.add_argument("unit", metavar="UNIT", help=tr("a service, slice or scope"))
+    parser.add_argument("unit", metavar="UNIT", help=tr("a service, slice or scope; user-.slice: of all users"))
     parser.add_argument(
         "--max", type=size, metavar="SIZE", help=tr("MemoryMax: at this it is killed (default: from what it used)")
     )
@@ -56,9 +56,9 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plan, or why there is none."""
     from oomlens.host.read.unit_facts import read_unit
     from oomlens.model.plan import Refusal, Text
-    from oomlens.plan.kinds.limit_unit import KIND, LimitWish
     from oomlens.plan.kinds.limit_unit import propose as planned
     from oomlens.plan.units.facts import full_name
+    from oomlens.plan.units.limit_wish import KIND, LimitWish
     from oomlens.plan.units.promised import promised_bytes
 
     name = full_name(args.unit)
@@ -69,7 +69,7 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
         ]
     facts = read_unit(reader, name)
     wish = LimitWish(
-        unit=name,
+        unit=facts.name,
         max_bytes=args.max,
         high_bytes=args.high,
         swap_max_bytes=args.swap_max,

@@ -45,8 +45,8 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
 def planned(kind: str, args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plan of `protect` or `sacrifice`."""
     from oomlens.host.read.score_facts import read_score_facts
-    from oomlens.plan.kinds.score import ScoreWish
     from oomlens.plan.kinds.score import propose as proposals
+    from oomlens.plan.score.facts import ScoreWish
 
     wish = ScoreWish(kind, args.target, args.adj, getattr(args, "nobody_else", False))
     return proposals(wish, read_score_facts(reader, args.target, wish.wanted))

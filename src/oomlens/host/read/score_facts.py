@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from oomlens.host.read.limit_container_facts import Asked, read_facts
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.targets import Target, find_target, largest_first
 from oomlens.host.read.unit_facts import read_unit
 from oomlens.model.prediction import ScopePrediction
 from oomlens.model.snapshot import Process, Snapshot
-from oomlens.plan.kinds.score import Member, Next, ScoreFacts
+from oomlens.plan.containers.compose import SERVICE
+from oomlens.plan.score.facts import Member, Next, ScoreFacts
 from oomlens.plan.units.facts import full_name
 from oomlens.predict import Change, apply_changes, predict
 from oomlens.predict.critical import role_of
@@ -24,16 +26,23 @@ def read_score_facts(reader: Reader, wanted: str, adj: int) -> ScoreFacts:
     processes = target.processes if target is not None else ()
     names = target.names if target is not None else None
     container = None if names is None else names.container_name or names.container_id
-    unit_name = names.unit if names is not None and container is None and names.pod_uid is None else None
+    pod = names.pod_uid if names is not None and names.manager == "kubernetes" else None
+    unit_name = names.unit if names is not None and container is None and pod is None else None
     if target is None:
         unit_name = full_name(wanted)
     own_unit = unit_name if target is None or target.kind != "process" or _alone(snapshot, target, unit_name) else None
     unit = read_unit(reader, own_unit) if own_unit is not None else None
     members = tuple(_member(reader, each) for each in processes)
+    made = read_facts(Asked(container), reader) if container is not None and pod is None else None
+    labels = made.container.labels if made is not None and made.container is not None else {}
     return ScoreFacts(
         members=tuple(each for each in members if each is not None),
         unit=unit if unit is not None and (unit.known or unit.user) else None,
         container=container,
+        compose=made.recreators.compose if made is not None else (),
+        service=labels.get(SERVICE),
+        pod_uid=pod,
+        qos=names.qos_class if names is not None else None,
         before=_next(snapshot, processes),
         after=_next(_changed(snapshot, processes, adj), processes),
         cgroup=processes[0].cgroup if processes else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oomlens.host.read.reader import Reader
 from oomlens.model.plan import FileFact
 from oomlens.model.snapshot import CgroupUsage
-from oomlens.plan.units.facts import UnitFacts
+from oomlens.plan.units.facts import Kept, UnitFacts
 
 # systemd.unit(5), "System Unit Search Path": the first one wins.
 _FOLDERS = (
@@ -23,14 +23,16 @@ _FOLDERS = (
 )
 _USER_FOLDERS = ("/etc/systemd/user", "/usr/lib/systemd/user")
 _SHOWN = (
-    "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax", "MemoryHigh",
-    "MemorySwapMax", "MemoryMin", "MemoryLow", "OOMPolicy", "OOMScoreAdjust", "TasksMax", "TasksCurrent", "NRestarts", "Delegate", "Result",
+    "Id", "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax",
+    "MemoryHigh", "MemorySwapMax", "MemoryMin", "MemoryLow", "OOMPolicy",
+    "OOMScoreAdjust", "TasksMax", "TasksCurrent", "NRestarts", "Delegate", "Result",
 )  # fmt: skip
 
 
-def read_unit(reader: Reader, name: str) -> UnitFacts:
-    """What is known of a unit; never raises where there is none."""
-    shown = _shown(reader, name)
+def read_unit(reader: Reader, wanted: str) -> UnitFacts:
+    """What is known of a unit, by its name or another of its names; never raises where there is none."""
+    shown = _shown(reader, wanted)
+    name = shown.get("Id") or _own_name(reader, wanted)
     fragment = _fragment(reader, name)
     usage = _usage(reader, name)
     above = _above(reader, usage) if usage is not None else ()
@@ -41,9 +43,12 @@ def read_unit(reader: Reader, name: str) -> UnitFacts:
         shown=shown,
         transient=shown.get("Transient") == "yes" or (name.endswith(".scope") and fragment is None),
         user=fragment is None and shown.get("LoadState") != "loaded" and _is_users(reader, name, usage),
+        masked=shown.get("LoadState") == "masked" or _masked(reader, name),
         live=reader.live or bool(shown),
         usage=usage,
         above=above,
+        kept=tuple(_kept(reader, each) for each in above),
+        stands_for=tuple(each for each in reader.snapshot.cgroups if _stands_for(name, each.path.rpartition("/")[2])),
         ram_bytes=reader.snapshot.host.meminfo.get("mem_total_bytes"),
     )
 
@@ -68,6 +73,27 @@ def _names(name: str) -> tuple[str, ...]:
     head, dot, suffix = name.rpartition(".")
     stem, at, _instance = head.partition("@")
     return (name, f"{stem}@{dot}{suffix}") if at else (name,)
+
+
+def _own_name(reader: Reader, name: str) -> str:
+    """What systemd calls it: a link in place of a unit file makes its name another one of the unit that it leads to."""
+    for folder in _FOLDERS:
+        place = reader.tree.place(folder) / name
+        if place.is_symlink():
+            to = place.readlink().name
+            return to if to.rpartition(".")[2] == name.rpartition(".")[2] and to not in _names(name) else name
+        if place.exists():
+            break
+    return name
+
+
+def _masked(reader: Reader, name: str) -> bool:
+    """A link to /dev/null, or an empty file, in the first folder that has one (systemctl(1), mask)."""
+    for folder in _FOLDERS:
+        place = reader.tree.place(folder) / name
+        if place.is_symlink() or place.exists():
+            return place.is_symlink() and str(place.readlink()) == "/dev/null"
+    return False
 
 
 def _fragment(reader: Reader, name: str) -> FileFact | None:
@@ -103,6 +129,22 @@ def _usage(reader: Reader, name: str) -> CgroupUsage | None:
 def _above(reader: Reader, usage: CgroupUsage) -> tuple[CgroupUsage, ...]:
     over = [each for each in reader.snapshot.cgroups if usage.path.startswith(each.path.rstrip("/") + "/")]
     return tuple(sorted(over, key=lambda each: len(each.path), reverse=True))
+
+
+def _kept(reader: Reader, usage: CgroupUsage) -> Kept:
+    values = []
+    for name in ("memory.min", "memory.low"):
+        told = reader.tree.text(f"/sys/fs/cgroup{usage.path}/{name}") or "0"
+        values.append(int(told) if told.isdecimal() else 1 << 63)
+    return Kept(usage.path, *values)
+
+
+def _stands_for(name: str, unit: str) -> bool:
+    """Whether a running unit is an instance of a template, or one of all whose names begin so."""
+    head, dot, suffix = name.rpartition(".")
+    if not head.endswith(("@", "-")) or len(head) < 2:
+        return False
+    return unit.startswith(head) and unit.endswith(dot + suffix) and len(unit) > len(name)
 
 
 def _is_users(reader: Reader, name: str, usage: CgroupUsage | None) -> bool:

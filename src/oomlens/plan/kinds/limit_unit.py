@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from oomlens.i18n import message
 from oomlens.kernel.limit_sizes import MOST_STEPS, limit_for_peak, raised_limit
 from oomlens.kernel.sizes import suffixed
 from oomlens.model.finding import Evidence
-from oomlens.model.plan import Check, Plan, Proposal, Refusal, Text, Value, Watch
+from oomlens.model.plan import Check, Plan, Proposal, Refusal, Safety, Text, Value, Watch
 from oomlens.plan.actions.by_hand import by_hand
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.units.dropin import Setting, checks_for, dropin_steps, dropin_with, live_steps
 from oomlens.plan.units.facts import UnitFacts
-from oomlens.plan.units.limit_warnings import of_kind, of_limit, of_protection
+from oomlens.plan.units.limit_warnings import AT_START, of_kind, of_limit, of_protection
+from oomlens.plan.units.limit_wish import KIND, LimitWish, below_usage, problem_of
 
-KIND = "limit unit"
-POLICIES = ("stop", "continue", "kill")
 _HIGH_SHARE = 0.9
-_SCORES = range(-1000, 1001)
-
-
-@dataclass(frozen=True, slots=True)
-class LimitWish:
-    """Sizes in bytes; None: as it is. max_bytes None with nothing else asked for: sized from what it used.
-
-    promised_bytes: limits of the other units and containers together.
-    """
-
-    unit: str
-    max_bytes: int | None = None
-    high_bytes: int | None = None
-    swap_max_bytes: int | None = None
-    low_bytes: int | None = None
-    min_bytes: int | None = None
-    oom_policy: str | None = None
-    oom_score_adj: int | None = None
-    promised_bytes: int = 0
-    even_below_usage: bool = False
-
-    @property
-    def bare(self) -> bool:
-        """Whether only a unit was named."""
-        sizes = (self.max_bytes, self.high_bytes, self.swap_max_bytes, self.low_bytes, self.min_bytes)
-        return all(each is None for each in (*sizes, self.oom_policy, self.oom_score_adj))
 
 
 def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
     """One plan, or why there is none."""
-    problem = _problem(wish, facts)
+    problem = problem_of(wish, facts)
     if problem is not None:
         return (problem,)
     arithmetic: tuple[Evidence, ...] = ()
@@ -62,16 +35,19 @@ def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
     settings = tuple(_settings(wish, facts, limit))
     if facts.user:
         return (_by_hand(wish, facts, settings),)
-    usage = facts.usage.current_bytes if facts.usage is not None else None
-    if limit is not None and usage is not None and usage >= limit and not wish.even_below_usage:
+    usage = max((each.current_bytes or 0 for each in facts.running), default=None)
+    kills = below_usage(limit, usage)
+    if kills and not wish.even_below_usage:
         text = message("{unit} uses {usage_bytes} now, not less than {limit_bytes}: it would be killed at once.")
         hint = message("Give it more, let it free memory first, or say --even-below-usage.")
         values: dict[str, Value] = {"unit": wish.unit, "usage_bytes": usage, "limit_bytes": limit}
         return (Refusal("below-usage", KIND, wish.unit, Text(text, values), Text(hint)),)
+    safety = Safety.DISRUPTIVE if kills else Safety.SAFE
     dropin = None if facts.transient else dropin_with(facts, settings)
-    steps = live_steps(facts, settings)
+    steps = live_steps(facts, settings, safety)
     if dropin is not None:
-        steps += dropin_steps(facts, dropin, at_once=all(setting.live is not None for setting in settings))
+        at_once = all(setting.key != AT_START for setting in settings)
+        steps += dropin_steps(facts, dropin, at_once=at_once, safety=safety)
     plan = Plan(
         kind=KIND,
         remedy="raise-unit-limit",
@@ -82,68 +58,15 @@ def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
         arithmetic=arithmetic,
         cost_bytes=_cost(limit, facts),
         cost_of="ram",
-        preconditions=(*checks_for(facts, dropin), *_usage_check(limit, usage, facts, wish)),
+        preconditions=(*checks_for(facts, dropin), *_usage_checks(limit, facts, wish)),
         warnings=(
-            *of_kind(
-                facts,
-                high=wish.high_bytes is not None,
-                no_swap=wish.swap_max_bytes == 0,
-                restart=any(setting.live is None for setting in settings),
-            ),
+            *of_kind(facts, {setting.key: setting.value for setting in settings}),
             *(of_limit(limit, wish.promised_bytes, facts) if limit is not None else ()),
             *of_protection(wish.min_bytes, wish.low_bytes, facts),
         ),
-        watch=Watch(cgroups=(facts.usage.path,) if facts.usage is not None else (), units=(wish.unit,)),
+        watch=Watch(cgroups=tuple(each.path for each in facts.running), units=(wish.unit,)),
     )
     return (make_plan(plan),)
-
-
-def _problem(wish: LimitWish, facts: UnitFacts) -> Refusal | None:
-    named = wish.oom_policy is not None or wish.oom_score_adj is not None
-    above = wish.high_bytes is not None and wish.max_bytes is not None and wish.high_bytes > wish.max_bytes
-    rows = (
-        (
-            not facts.known and not facts.user,
-            "no-unit",
-            message("There is no unit {unit}."),
-            message("systemctl list-units --all prints their names; for a container: oomlens plan limit container"),
-        ),
-        (
-            facts.transient and facts.usage is None,
-            "not-running",
-            message("{unit} is transient and does not run."),
-            message("Give its limit where it is started: systemd-run -p MemoryMax=…"),
-        ),
-        (
-            wish.oom_policy not in (None, *POLICIES),
-            "oom-policy",
-            message("OOMPolicy is stop, continue or kill, not {policy}."),
-            message("See systemd.service(5)."),
-        ),
-        (
-            wish.oom_score_adj is not None and wish.oom_score_adj not in _SCORES,
-            "oom-score-adj",
-            message("OOMScoreAdjust is a number from -1000 to 1000, not {adj}."),
-            message("See systemd.exec(5)."),
-        ),
-        (
-            named and facts.section not in ("Service", "Scope"),
-            "no-processes",
-            message("{unit} has no processes of its own: only a service has OOMPolicy and OOMScoreAdjust."),
-            message("Name the service."),
-        ),
-        (
-            above,
-            "high-above-max",
-            message("MemoryHigh would be above MemoryMax, and never act."),
-            message("Give less for --high, or leave it out."),
-        ),
-    )
-    for wrong, code, text, hint in rows:
-        if wrong:
-            values: dict[str, Value] = {"unit": wish.unit, "policy": wish.oom_policy, "adj": wish.oom_score_adj}
-            return Refusal(code, KIND, wish.unit, Text(text, values), Text(hint))
-    return None
 
 
 def _sized(wish: LimitWish, facts: UnitFacts) -> tuple[int, tuple[Evidence, ...]] | Refusal:
@@ -227,13 +150,14 @@ def _cost(limit: int | None, facts: UnitFacts) -> int | None:
     return None if limit is None or old is None else max(0, limit - old)
 
 
-def _usage_check(limit: int | None, usage: int | None, facts: UnitFacts, wish: LimitWish) -> Iterator[Check]:
+def _usage_checks(limit: int | None, facts: UnitFacts, wish: LimitWish) -> Iterator[Check]:
     """It may have grown between planning and applying: cgroup v2 would kill, v1 refuse."""
-    if limit is None or usage is None or facts.usage is None or wish.even_below_usage:
+    if limit is None or wish.even_below_usage:
         return
-    name = "memory.current" if facts.usage.version == 2 else "memory.usage_in_bytes"
-    folder = f"/sys/fs/cgroup{'' if facts.usage.version == 2 else '/memory'}{facts.usage.path}"
-    yield Check("usage-below", f"{folder}/{name}", limit)
+    for usage in facts.running:
+        name = "memory.current" if usage.version == 2 else "memory.usage_in_bytes"
+        folder = f"/sys/fs/cgroup{'' if usage.version == 2 else '/memory'}{usage.path}"
+        yield Check("usage-below", f"{folder}/{name}", limit)
 
 
 def _by_hand(wish: LimitWish, facts: UnitFacts, settings: tuple[Setting, ...]) -> Plan:
@@ -241,10 +165,10 @@ def _by_hand(wish: LimitWish, facts: UnitFacts, settings: tuple[Setting, ...]) -
     assigned = " ".join(f"{setting.key}={setting.value}" for setting in settings)
     title = Text(message("limits of {unit}: {settings}"), {"unit": wish.unit, "settings": assigned})
     step = by_hand(
-        [f"systemctl --user set-property {wish.unit} {assigned}"],
+        [shlex.join(["systemctl", "--user", "set-property", wish.unit, *assigned.split(" ")])],
         Text(message("as the user whose unit {unit} is"), {"unit": wish.unit}),
         target=wish.unit,
-        undo=[f"systemctl --user revert {wish.unit}"],
+        undo=[shlex.join(["systemctl", "--user", "revert", wish.unit])],
     )
     paths = (facts.usage.path,) if facts.usage is not None else ()
     return make_plan(

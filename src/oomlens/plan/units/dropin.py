@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from oomlens.i18n import message
-from oomlens.model.plan import Check, Effect, FileFact, Step, Text
+from oomlens.model.plan import Check, Effect, FileFact, Safety, Step, Text
+from oomlens.model.snapshot import CgroupUsage
 from oomlens.plan.actions.edit_file import edit_file
 from oomlens.plan.actions.run_program import run_program
 from oomlens.plan.actions.unit_property import unit_property
@@ -26,7 +27,7 @@ KERNEL_FILES = {
 
 
 class Setting(NamedTuple):
-    """A line of a drop-in. live: what set-property takes; None where only a restart brings it. section: default the unit's own."""
+    """A line of a drop-in. live: what set-property takes; None where it does not. section: default the unit's own."""
 
     key: str
     value: str
@@ -34,33 +35,38 @@ class Setting(NamedTuple):
     section: str | None = None
 
 
-def live_steps(facts: UnitFacts, settings: Sequence[Setting]) -> list[Step]:
-    """set-property for what a running unit takes at once.
+def live_steps(facts: UnitFacts, settings: Sequence[Setting], safety: Safety = Safety.SAFE) -> list[Step]:
+    """set-property for what units take at once: the unit, or those that run of all that it stands for.
 
-    They come before the drop-in: so they are the last to be put back, when that has gone.
+    Also where it does not run, for it may by the time that this is taken back. They come before the drop-in: so they are the
+    last to be put back, when that has gone.
     """
-    return [_live(facts, setting) for setting in settings if setting.live is not None and _runs(facts)]
+    if not facts.live:
+        return []
+    units: list[tuple[str, CgroupUsage | None]] = [(_unit_of(each), each) for each in facts.stands_for]
+    if facts.usage is not None or facts.shown.get("LoadState") == "loaded":
+        units.append((facts.name, facts.usage))
+    return [
+        _live(facts, unit, usage, setting, setting.live, safety)
+        for unit, usage in units
+        for setting in settings
+        if setting.live is not None
+    ]
 
 
-def _runs(facts: UnitFacts) -> bool:
-    return facts.live and facts.usage is not None
+def _unit_of(usage: CgroupUsage) -> str:
+    return usage.path.rpartition("/")[2]
 
 
-def _live(facts: UnitFacts, setting: Setting) -> Step:
-    assert facts.usage is not None
-    assert setting.live is not None
-    name = KERNEL_FILES.get(setting.key, ("", ""))[facts.usage.version == 1]
-    middle = "" if facts.usage.version == 2 else "/memory"
-    text = Text(
-        message("{unit}: set {key} to {value}"), {"unit": facts.name, "key": setting.key, "value": setting.live}
-    )
+def _live(facts: UnitFacts, unit: str, usage: CgroupUsage | None, setting: Setting, value: str, safety: Safety) -> Step:
+    names = KERNEL_FILES.get(setting.key, ())
+    now = None
+    if usage is not None and names and names[usage.version == 1]:
+        now = f"/sys/fs/cgroup{'' if usage.version == 2 else '/memory'}{usage.path}/{names[usage.version == 1]}"
+    text = Text(message("{unit}: set {key} to {value}"), {"unit": unit, "key": setting.key, "value": value})
+    before = facts.shown.get(setting.key) if unit == facts.name else None
     return unit_property(
-        facts.name,
-        setting.key,
-        setting.live,
-        text,
-        before=facts.shown.get(setting.key),
-        cgroup_file=f"/sys/fs/cgroup{middle}{facts.usage.path}/{name}" if name else None,
+        unit, setting.key, value, text, before=before, kernel_files=names, cgroup_file=now, safety=safety
     )
 
 
@@ -81,15 +87,15 @@ def dropin_with(facts: UnitFacts, settings: Sequence[Setting]) -> Dropin:
     return Dropin(path, old, text or "")
 
 
-def dropin_steps(facts: UnitFacts, dropin: Dropin, *, at_once: bool) -> list[Step]:
-    """The drop-in, and a daemon-reload where systemd runs."""
+def dropin_steps(facts: UnitFacts, dropin: Dropin, *, at_once: bool, safety: Safety = Safety.SAFE) -> list[Step]:
+    """The drop-in, and a daemon-reload where systemd runs: limits of a unit that runs are then what the files say."""
     title = Text(message("{path}: keep it for good"), {"path": dropin.path})
     effect = Effect.NOW if at_once else Effect.RESTART
     content = dropin.text.encode("utf-8", "surrogateescape")
-    steps = [edit_file(dropin.path, dropin.old, content, title, effect=effect)]
+    steps = [edit_file(dropin.path, dropin.old, content, title, effect=effect, safety=safety)]
     if facts.live:
         told = Text(message("systemd reads its unit files again"))
-        steps.append(run_program(RELOAD, told, target=facts.name, undo_argv=RELOAD))
+        steps.append(run_program(RELOAD, told, target=facts.name, undo_argv=RELOAD, safety=safety))
     return steps
 
 

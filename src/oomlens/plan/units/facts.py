@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from oomlens.model.plan import FileFact
 from oomlens.model.snapshot import CgroupUsage
@@ -14,14 +15,23 @@ SUFFIXES = (".service", ".slice", ".scope", ".socket", ".mount", ".swap")
 _OWN = "50-oomlens.conf"
 
 
+class Kept(NamedTuple):
+    """memory.min and memory.low of a cgroup, in bytes; "max" is more than any size."""
+
+    path: str
+    min_bytes: int
+    low_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class UnitFacts:
     """A unit of the system's service manager.
 
     name: with its suffix. fragment: its unit file. dropins: in the order that systemd reads them, each name once.
     shown: what `systemctl show` prints, where systemd runs. transient: made by systemd-run or a login, has no file.
-    user: it belongs to a user's service manager. usage: its memory cgroup; above: the cgroups over it, the nearest first.
-    ram_bytes, promised_bytes: the machine's, and the sum of limits of the other units (MemoryMax).
+    user: it belongs to a user's service manager. masked: it may not be started (systemctl mask).
+    usage: its memory cgroup; above: the cgroups over it, the nearest first; kept: of each of those, what MemoryMin and MemoryLow
+    keep there. stands_for: cgroups of the units that run, of a template or of a name like `user-.slice`. ram_bytes: the machine's.
     """
 
     name: str
@@ -30,9 +40,12 @@ class UnitFacts:
     shown: Mapping[str, str] = field(default_factory=dict)
     transient: bool = False
     user: bool = False
+    masked: bool = False
     live: bool = False
     usage: CgroupUsage | None = None
     above: tuple[CgroupUsage, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    stands_for: tuple[CgroupUsage, ...] = ()
     ram_bytes: int | None = None
 
     @property
@@ -43,7 +56,24 @@ class UnitFacts:
     @property
     def known(self) -> bool:
         """Whether there is such a unit."""
-        return self.fragment is not None or self.usage is not None or self.shown.get("LoadState") == "loaded"
+        loaded = self.shown.get("LoadState") == "loaded"
+        return self.fragment is not None or self.usage is not None or loaded or self.of_all
+
+    @property
+    def template(self) -> bool:
+        """`getty@.service`: its instances are the units."""
+        return "@." in self.name
+
+    @property
+    def of_all(self) -> bool:
+        """`user-.slice`: no unit itself, but what its drop-ins say counts for every unit whose name begins so (systemd.unit(5))."""
+        head = self.name.rpartition(".")[0]
+        return head.endswith("-") and len(head) > 1
+
+    @property
+    def running(self) -> tuple[CgroupUsage, ...]:
+        """Cgroups of all units that run and that a change of this one reaches."""
+        return (self.usage, *self.stands_for) if self.usage is not None else self.stands_for
 
     @property
     def contents(self) -> tuple[str, ...]:
