@@ -106,7 +106,7 @@ EDITED = {
     "windows and accents": (
         "services:\r\n  web:\r\n    image: café # ☕\r\n    mem_limit: 64m\r\n",
         2 * LIMIT,
-        ["-    mem_limit: 64m", "+    mem_limit: 256m"],
+        ["-    mem_limit: 64m\r", "+    mem_limit: 256m\r"],  # the carriage return is of the line
     ),
     "no line at the end": ("services:\n  web:\n    image: web", 2 * LIMIT, ["+    mem_limit: 256m"]),
 }  # fmt: skip
