@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from oomlens.model.history import CgroupFigures, HostFigures
-from oomlens.predict.past import past_of
+from oomlens.predict.watch_past import past_of
 from support.fake_machine import FakeMachine, write
 from support.history import BOOT, MIB, process, sample, write_history
 from support.top_driver import Driver, drive

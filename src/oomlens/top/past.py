@@ -9,8 +9,8 @@ from pathlib import Path
 from oomlens.host.read.history import found_folder, read_history
 from oomlens.host.read.source import UnreadableError
 from oomlens.model.report import Report
-from oomlens.predict.past import past_of
 from oomlens.predict.watch import Past
+from oomlens.predict.watch_past import past_of
 
 SPAN_SECONDS = 24 * 3600.0
 # As many as the widest graph has use for, several times over.
