@@ -55,10 +55,10 @@ def _kernel(container: ContainerFact, counted: int, elsewhere: bool) -> list[Tex
         return [Text(text, {"victim": (reports or ())[-1].victim})]
     if reports:
         own = [kill for kill in reports if kill.at_its_limit]
-        text = message("the kernel's log has {count} kills at its limit, the last of {victim}")
+        text = message("kills at its limit in the kernel's log: {count}, the last of {victim}")
         return [Text(text, {"count": len(own), "victim": own[-1].victim})] if own else []
     if counted:
-        return [Text(message("its cgroup counts {count} kills since it was started"), {"count": counted})]
+        return [Text(message("kills that its cgroup counts since it was started: {count}"), {"count": counted})]
     return []
 
 
