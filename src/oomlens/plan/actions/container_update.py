@@ -122,7 +122,12 @@ def undo_commands(step: Step, _prefix: str) -> tuple[str, ...]:
 
 
 def _lines(step: Step, wanted: Json, now: Json) -> tuple[str, ...]:
-    return tuple(_command(step.parameters, call) for call in updates(step.parameters, wanted, now))
+    calls = updates(step.parameters, wanted, now)
+    if step.parameters["engine"] == EngineKind.PODMAN and not step.parameters["stored"]:
+        # `podman update` of 4.3 has no --pids-limit, though its API takes it.
+        named = [f"# pids.max of its cgroup: {call['pids']}" for call in calls if "pids" in call]
+        return (*(_command(step.parameters, call) for call in calls if "pids" not in call), *named)
+    return tuple(_command(step.parameters, call) for call in calls)
 
 
 def _command(about: Mapping[str, Json], call: dict[str, int]) -> str:
