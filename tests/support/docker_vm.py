@@ -56,7 +56,7 @@ echo '+memory +cpu +pids' > /sys/fs/cgroup/cgroup.subtree_control
 hostname guest; ifconfig lo up
 export OOMLENS_DOCKER=/docker OOMLENS_PROOF=/proof OOMLENS_PROOF_PLACE=vm
 cd /tests
-python3.11 -m pytest -p no:cacheprovider -q -x --color=no --durations=5 -c /tests/pytest.ini {what} </dev/null
+python3.11 -m pytest -p no:cacheprovider -q --color=no --durations=5 -c /tests/pytest.ini {what} </dev/null
 echo "@@exit $?"
 echo "@@rows $(tr -d '\\n' < /proof/containers.json)"
 poweroff -f
@@ -164,6 +164,8 @@ def _disk(folder: Path, what: str) -> Path:
             *site.glob(f"{name}*.so"),
         ]:
             _copy(place, made / "python" / place.name)
+    for place in site.glob("*__mypyc*.so"):
+        _copy(place, made / "python" / place.name)
     _copy(Path(oomlens.__file__).parent, made / "python/oomlens")
     for name in ("conftest.py", "live", "support"):
         _copy(TESTS / name, made / "tests" / name)
