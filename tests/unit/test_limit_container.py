@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,7 +245,7 @@ def test_an_engine_that_answers_nonsense_is_no_traceback(
     docker.run("web", memory=LIMIT, memsw=LIMIT)
     real = docker.answer
 
-    def answer(method: str, target: str, body: object) -> object:
+    def answer(method: str, target: str, body: Any) -> Any:
         found = real(method, target, body)
         kinds = {
             "inspect": "/web/json",
@@ -255,15 +256,15 @@ def test_an_engine_that_answers_nonsense_is_no_traceback(
         }
         if kinds[path[0]] not in target:
             return found
-        place = found if len(path) > 1 else None
+        if len(path) == 1:
+            return value
+        place = found
         for key in path[1:-1]:
             place = place[key]
-        if place is None:
-            return value
         place[path[-1]] = value
         return found
 
-    docker.answer = answer  # type: ignore[method-assign,assignment]
+    docker.answer = answer  # type: ignore[method-assign]
     assert isinstance(propose(docker, "web", "--memory", "256M"), Plan | Refusal)
 
 
