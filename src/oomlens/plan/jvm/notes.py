@@ -9,7 +9,7 @@ from oomlens.i18n import message
 from oomlens.model.plan import Text, Value
 from oomlens.plan.jvm.choose import gone, whole_percentages
 from oomlens.plan.jvm.facts import JvmFacts
-from oomlens.runtimes.jvm_heap import DEFAULT_HEAP_BYTES
+from oomlens.runtimes.jvm_heap import DEFAULT_HEAP_BYTES, DEFAULT_MIN_PERCENTAGE, percentage
 
 _HEAP_PERCENTAGES = ("MaxRAMPercentage", "MinRAMPercentage", "MaxRAMFraction", "MinRAMFraction")
 
@@ -97,7 +97,8 @@ def _does_nothing(facts: JvmFacts) -> Iterator[Note]:
     if heap is None or facts.openj9:
         return
     most = flags.get("MaxRAMPercentage") or flags.get("MaxRAMFraction")
-    if most is not None and heap.because == "MinRAMPercentage":
+    same = percentage(flags, "MaxRAMPercentage", 0) == percentage(flags, "MinRAMPercentage", DEFAULT_MIN_PERCENTAGE)
+    if most is not None and heap.because == "MinRAMPercentage" and not same:
         yield _note(
             "percentage-ignored",
             message(
