@@ -127,7 +127,7 @@ class Engine:
             cgroup_version=int(group) if group.isdecimal() else None,
             limits_memory=info.get("MemoryLimit"),
             limits_swap=info.get("SwapLimit"),
-            rootless=any(option.startswith("name=rootless") for option in security),
+            rootless=bool(info.get("Rootless")) or any(option.startswith("name=rootless") for option in security),
             ram_bytes=info.get("MemTotal") or None,
         )
 

@@ -106,7 +106,7 @@ def _seen(container: ContainerFact) -> tuple[Evidence, ...]:
 
 def _censored(container: ContainerFact) -> str | None:
     limit, peak = _number(container.limits.memory_bytes), container.peak_bytes
-    return f"{peak} of a limit of {limit}: a lower bound" if limit and peak and peak >= 0.98 * limit else None
+    return f"{peak} / limit {limit} >= 0.98" if limit and peak and peak >= 0.98 * limit else None
 
 
 def _number(limit: int | None) -> int | None:

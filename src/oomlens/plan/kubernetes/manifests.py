@@ -85,7 +85,11 @@ def chosen_place(places: Sequence[Place], wish: Wish) -> Place:
             raise NoPlanError(
                 "no-workload",
                 Text(message("there is no workload of Kubernetes in what was given")),
-                Text(message("name a manifest, a folder with manifests, a chart or a kustomization")),
+                Text(
+                    message(
+                        "name a manifest, a folder with manifests, a chart or a kustomization; or --live for a cluster"
+                    )
+                ),
             )
         raise NoPlanError(
             "no-workload",
@@ -133,6 +137,13 @@ def edited(file: File, document: int, path: Steps, wanted: Wanted, parse: Parse)
         return checked(file.text, content, document, path, parse)
     except YamlEditError as error:
         raise not_edited(file, error) from error
+
+
+def refuse_template(file: File, document: int, path: Steps) -> None:
+    """Raises NoPlanError where what stands at a path is filled in later."""
+    node = find(file.text.documents[document], path)
+    if node is not None and b"{{" in file.fact.content[node.start : node.end]:
+        raise not_edited(file, YamlEditError("template", "/".join(map(str, path))))
 
 
 def checked(before: YamlText, content: bytes, document: int, path: Steps, parse: Parse) -> bytes:

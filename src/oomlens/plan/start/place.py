@@ -96,7 +96,7 @@ def anew(start: Start, target: str) -> Iterator[Step]:
     """Units are read again, which is safe; a restart has to be allowed."""
     if start.unit is not None and start.systemctl:
         if isinstance(start.place, UnitPlace):
-            yield reload_units()
+            yield reload_units(of_user=False)
         restart = ["systemctl", "restart", start.unit]
         title = Text(message("restart {unit}"), {"unit": start.unit})
         yield run_program(restart, title, target=start.unit, undo_argv=restart, safety=Safety.DISRUPTIVE)
