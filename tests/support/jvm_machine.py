@@ -38,7 +38,7 @@ Total: reserved=1486073KB, committed={total}KB
 
 @dataclass
 class JvmMachine:
-    """Below `root`; `argv` of the JVM with pid 7. answers: what jcmd prints, by command."""
+    """Below `root`; `argv` of the JVM with pid 7. answers: what jcmd prints, by command; asked: how it was called."""
 
     root: Path
     machine: FakeMachine
@@ -46,9 +46,9 @@ class JvmMachine:
     asked: list[list[str]] = field(default_factory=list)
 
     def run(self, arguments: Sequence[str]) -> Output:
-        self.asked.append(list(arguments))
         if arguments[0] != "jcmd":
             return Output(-1000, "", f"{arguments[0]}: not installed")
+        self.asked.append(list(arguments))
         answer = self.answers.get(" ".join(arguments[2:]))
         return UNKNOWN if answer is None else Output(0, answer, "")
 

@@ -226,13 +226,14 @@ def of(plan: Plan, name: str) -> object:
 def test_a_unit_gets_a_drop_in_that_wins_over_its_command_line(tmp_path: Path) -> None:
     plan = planned(jvm_machine(tmp_path, "-Xmx200m"), "shop.service")
     (step,) = plan.steps
-    assert step.target == "/etc/systemd/system/shop.service.d/90-oomlens-environment.conf"
-    assert step.diff[3:] == (
+    assert step.target == "/etc/systemd/system/shop.service.d/50-oomlens.conf"
+    assert step.diff[4:] == (
         "+[Service]",
         f'+Environment="_JAVA_OPTIONS=-Xmx78m {ENDS} {CAPS}"',
     )  # JAVA_TOOL_OPTIONS would lose to the -Xmx200m of the command line
     assert plan.watch.units == ("shop.service",)
     assert plan.argv == ("jvm", "shop.service")
+    assert [check.kind for check in plan.preconditions] == ["root"]
 
 
 def test_without_flags_on_the_command_line_java_tool_options_is_enough(tmp_path: Path) -> None:
@@ -290,13 +291,13 @@ def test_a_later_drop_in_of_a_package_does_not_win(tmp_path: Path) -> None:
         "[Service]\nEnvironment='JAVA_TOOL_OPTIONS=-Xmx200m -Dkept=1'\n",
     )
     (step,) = planned(machine, "shop.service").steps
-    assert step.target == "/etc/systemd/system/shop.service.d/zz-oomlens-environment.conf"
+    assert step.target == "/etc/systemd/system/shop.service.d/zz-oomlens.conf"
     assert f'+Environment="JAVA_TOOL_OPTIONS=-Xmx78m -Dkept=1 {ENDS} {CAPS}"' in step.diff
 
 
 def test_the_same_file_is_changed_again_and_not_doubled(tmp_path: Path) -> None:
     machine = jvm_machine(tmp_path, "-Xmx200m", environment="_JAVA_OPTIONS=-Xmx90m")
-    path = tmp_path / "etc/systemd/system/shop.service.d/90-oomlens-environment.conf"
+    path = tmp_path / "etc/systemd/system/shop.service.d/50-oomlens.conf"
     write(path, '[Service]\nEnvironment="_JAVA_OPTIONS=-Xmx90m"\n')
     (step,) = planned(machine, "shop.service").steps
     assert [line for line in step.diff if line[:1] in "+-"][2:] == [
@@ -309,6 +310,16 @@ def test_a_process_of_no_unit_is_for_a_person(tmp_path: Path) -> None:
     plan = planned(jvm_machine(tmp_path, "-Xmx200m", cgroup="/user.slice/user-0.slice/session-1.scope"), "7")
     assert plan.safety is Safety.MANUAL
     assert any("_JAVA_OPTIONS='-Xmx78m" in line for line in plan.steps[0].parameters["commands"])
+
+
+def test_a_unit_that_keeps_being_killed_is_planned_from_its_files(tmp_path: Path) -> None:
+    """It does not run just then: its flags and its limit are read from what starts it next."""
+    unit = "[Service]\nMemoryMax=128M\nEnvironment=JAVA_TOOL_OPTIONS=-Xmx200m\nExecStart=/usr/bin/java -server -jar /srv/shop.jar\n"
+    write(tmp_path / "etc/systemd/system/shop.service", unit)
+    plan = planned(Reader(tmp_path), "shop")
+    assert (of(plan, "limit"), of(plan, "heap now"), of(plan, "heap that fits")) == (128 * MIB, 200 * MIB, 64 * MIB)
+    assert plan.steps[0].target == "/etc/systemd/system/shop.service.d/50-oomlens.conf"
+    apply_and_roll_back(plan, tmp_path, tmp_path.parent / f"{tmp_path.name}-state")
 
 
 def test_what_others_hold_below_the_same_limit_is_not_the_jvms(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from oomlens.apply.engine import Engine
+from oomlens.apply.journal import Journal
+from oomlens.apply.machine import Machine
 from oomlens.cli.planning import runtime as command
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.redis_facts import client_of
@@ -140,7 +143,7 @@ def test_v8s_heap_is_the_one_that_was_measured_on_node_20() -> None:
 def test_node_gets_two_thirds_of_a_small_limit(tmp_path: Path) -> None:
     plan = planned(Program(tmp_path, "/usr/bin/node", ["node", "app.js"]).reader, "app.service")
     assert (of(plan, "heap now"), of(plan, "heap")) == (259 * MIB, 83 * MIB)  # 0.65 * 128
-    assert added(plan) == ["[Service]", "Environment=NODE_OPTIONS=--max-old-space-size=83"]
+    assert added(plan)[1:] == ["[Service]", 'Environment="NODE_OPTIONS=--max-old-space-size=83"']
 
 
 def test_node_processes_share_the_limit(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_node_options_keep_what_they_hold(tmp_path: Path) -> None:
         '[Service]\nEnvironment="NODE_OPTIONS=--enable-source-maps --max_old_space_size=4096"\n',
     )
     plan = planned(program.reader, "app.service")
-    assert added(plan) == ['Environment="NODE_OPTIONS=--enable-source-maps --max-old-space-size=83"']
+    assert added(plan)[-1] == 'Environment="NODE_OPTIONS=--enable-source-maps --max-old-space-size=83"'
 
 
 def test_a_heap_on_nodes_command_line_has_to_be_changed_there(tmp_path: Path) -> None:
@@ -186,7 +189,7 @@ def test_a_heap_that_fits_is_left_alone(tmp_path: Path) -> None:
 def test_go_is_told_nine_tenths_of_its_limit(tmp_path: Path) -> None:
     program = Program(tmp_path, "/srv/app", ["/srv/app"], environment="GOMEMLIMIT=1GiB\nGOGC=off", anon_kb=120 * 1024)
     plan = planned(program.reader, "app.service")
-    assert added(plan) == ["[Service]", "Environment=GOMEMLIMIT=115MiB"]  # 0.9 * 128 = 115.2
+    assert added(plan)[1:] == ["[Service]", 'Environment="GOMEMLIMIT=115MiB"']  # 0.9 * 128 = 115.2
     told = " ".join(text.text for text in plan.warnings)
     assert "GOGC is off" in told
     assert "it holds" in told
@@ -202,9 +205,11 @@ def test_dotnet_processes_each_take_three_quarters_by_default(tmp_path: Path) ->
     program = Program(tmp_path, "/usr/bin/dotnet", ["dotnet", "a.dll"], limit_bytes=200 * MIB)
     plan = planned(program.reader, "app.service")
     assert of(plan, "heap now") == 150 * MIB
-    assert added(plan) == ["[Service]", "Environment=DOTNET_GCHeapHardLimitPercent=3C"]  # 60
+    assert added(plan)[1:] == ["[Service]", 'Environment="DOTNET_GCHeapHardLimitPercent=3C"']  # 60
     program.add(8, ["dotnet", "b.dll"])
-    assert added(planned(program.reader, "app.service"))[1] == "Environment=DOTNET_GCHeapHardLimitPercent=1E"  # 30 each
+    assert (
+        added(planned(program.reader, "app.service"))[2] == 'Environment="DOTNET_GCHeapHardLimitPercent=1E"'
+    )  # 30 each
 
 
 def test_dotnets_variables_are_hexadecimal(tmp_path: Path) -> None:
@@ -233,7 +238,7 @@ def test_many_arenas_become_two(tmp_path: Path) -> None:
     program = Program(tmp_path, "/usr/bin/python3", ["python3"], threads=64, maps=ARENAS)
     plan = planned(program.reader, "app.service")
     assert (of(plan, "arenas"), of(plan, "arenas allowed")) == (3, 32)  # 8 * 4 CPUs
-    assert added(plan) == ["[Service]", "Environment=MALLOC_ARENA_MAX=2"]
+    assert added(plan)[1:] == ["[Service]", 'Environment="MALLOC_ARENA_MAX=2"']
 
 
 @pytest.mark.parametrize(
@@ -444,6 +449,29 @@ def test_redis_is_set_in_its_file_and_while_it_runs(tmp_path: Path) -> None:
     ]
     assert live.parameters["undo_argv"][-1] == "0"
     assert live.safety is Safety.SAFE
+
+
+def test_a_server_that_is_gone_has_nothing_to_take_back(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    program = redis(root)
+    plan = planned(program.reader, "app.service")
+    held = {"maxmemory": "0", "up": True}
+
+    def run(arguments: Sequence[str]) -> Output:
+        if not held["up"]:
+            return Output(1, "", "Could not connect")
+        if "SET" in arguments:
+            held["maxmemory"] = arguments[-1]
+        return Output(0, "OK" if "SET" in arguments else f"maxmemory\n{held['maxmemory']}\n", "")
+
+    before = tree_bytes(root)
+    engine = Engine(Machine(root, run), Journal(tmp_path / "state"))
+    done = engine.apply(plan, frozenset())
+    assert held["maxmemory"] == str(100 * MIB)
+    held["up"] = False
+    assert done.application is not None
+    engine.rollback(done.application)
+    assert tree_bytes(root) == before
 
 
 def test_what_redis_holds_beside_its_data_is_measured(tmp_path: Path) -> None:

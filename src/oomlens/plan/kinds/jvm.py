@@ -68,6 +68,7 @@ def propose(considered: Considered, start: Start) -> tuple[Proposal, ...]:
                 arithmetic=tuple(arithmetic(facts, choice)),
                 cost_bytes=dump,
                 cost_of=None if dump is None else "disk",
+                preconditions=start.checks,
                 warnings=tuple(warnings(facts, choice)),
                 watch=target.watch,
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oomlens.i18n import message
-from oomlens.model.plan import Effect, FileFact, Refusal, Safety, Step, Text
+from oomlens.model.plan import Check, Effect, FileFact, Refusal, Safety, Step, Text
 from oomlens.model.yaml_text import YamlText
 from oomlens.plan.actions.by_hand import by_hand
 from oomlens.plan.actions.edit_file import NotTextError, edit_file
@@ -18,6 +18,7 @@ from oomlens.plan.start import yaml_env
 from oomlens.plan.start.unit_env import with_environment
 from oomlens.plan.start.variables import with_variable
 from oomlens.plan.start.words import AmbiguousError, Words, rewritten_in_place
+from oomlens.plan.units.text import with_variable as with_new_variable
 from oomlens.plan.yaml_edit import YamlEditError
 
 
@@ -72,13 +73,14 @@ Place = FilePlace | UnitPlace | YamlPlace | HandPlace
 class Start(NamedTuple):
     """Where a program is started, and how anew. unit: of systemd; systemctl: whether that can be told here.
 
-    again: what a person types where nothing here may do it.
+    again: what a person types where nothing here may do it. checks: what must hold before.
     """
 
     place: Place
     unit: str | None = None
     systemctl: bool = False
     again: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 def refused(kind: str, about: str, code: str, text: str, hint: Text | None = None, /, **values: str | int) -> Refusal:
@@ -144,6 +146,8 @@ def _changed(place: FilePlace | UnitPlace | YamlPlace, setting: Setting) -> byte
     if setting.beaten:
         return None
     given = place.given
+    if place.file is None:
+        return with_new_variable(None, setting.variable, setting.change(given)).encode("utf-8", "surrogateescape")
     return with_environment(
         content, setting.variable, lambda old: setting.change(given if old is None else old), place.section
     )
