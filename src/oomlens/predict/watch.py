@@ -10,7 +10,7 @@ from oomlens.model.prediction import ScopePrediction
 from oomlens.model.snapshot import HostMemory, Pressure, Process, Snapshot, Stall
 from oomlens.predict.distance import held_bytes
 from oomlens.predict.series import Series
-from oomlens.predict.trend import FEWEST_POINTS, Eta, Point, trend_of, zero_at
+from oomlens.predict.trend import FEWEST_POINTS, Eta, Point, trend_of, used_up
 
 # Growth is the average over this time; the way to the next kill is followed over a longer one.
 RATE_SECONDS = 30.0
@@ -115,7 +115,7 @@ class Watch:
         lately = series.per_second(RATE_SECONDS)
         if lately is None or lately >= 0 or points[-1][1] >= points[0][1]:
             return None  # not falling, or no longer
-        return zero_at(left, trend_of(points))
+        return used_up(trend_of([(at, -distance) for at, distance in points]), left)
 
 
 def _extend(known: dict[_Key, Series], at: float, values: Iterable[tuple[_Key, float | None]], most: int = 64) -> None:

@@ -12,6 +12,7 @@ from oomlens.apply.actions import (
     set_value,
     swap_active,
     swap_file,
+    unit_property,
     zram_device,
 )
 
@@ -24,6 +25,7 @@ DOERS: tuple[Doer, ...] = (
     set_value.DOER,
     swap_active.DOER,
     swap_file.DOER,
+    unit_property.DOER,
     zram_device.DOER,
 )
 BY_NAME = {doer.name: doer for doer in DOERS}

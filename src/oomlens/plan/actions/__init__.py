@@ -13,6 +13,7 @@ from oomlens.plan.actions import (
     set_value,
     swap_active,
     swap_file,
+    unit_property,
     zram_device,
 )
 from oomlens.plan.actions.action import Action
@@ -27,6 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     set_value.ACTION,
     swap_active.ACTION,
     swap_file.ACTION,
+    unit_property.ACTION,
     zram_device.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
