@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oomlens.model.history import CgroupFigures, CgroupPeek, Peek
 from oomlens.record.intervals import Pace, Rhythm, decide, sampled, spent, watched_of
@@ -116,3 +119,33 @@ def test_a_machine_whose_samples_are_dear_is_sampled_less_often() -> None:
 def test_a_clock_that_stands_still_earns_nothing() -> None:
     pace, _ = decide(RHYTHM, Pace(-1.0, 100.0, (calm(100.0),)), calm(100.0))
     assert pace.credit_seconds == -1.0
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.05, 30.0),
+            st.none() | st.integers(0, 20 * GIB),
+            st.none() | st.integers(0, 4 * GIB),
+            st.none() | st.floats(0, 1e6),
+            st.floats(0.0, 2.0),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_happens_the_budget_and_the_shortest_interval_hold(
+    turns: list[tuple[float, int | None, int | None, float | None, float]],
+) -> None:
+    pace, at, used, dearest = Pace(), 0.0, 0.0, 0.0
+    taken: list[float] = []
+    for seconds, available, swap, stalled, cost in turns:
+        at += seconds
+        peek = Peek(at, 16 * GIB, available, swap, stalled)
+        pace, why = decide(RHYTHM, pace, peek)
+        if why is not None:
+            taken.append(at)
+            used, dearest = used + cost, max(dearest, cost)
+            pace = spent(sampled(pace, sample(0.0), at), cost)
+    assert used <= 1.0 + RHYTHM.share * at + dearest + 1e-9
+    assert all(later - earlier >= RHYTHM.quick_seconds - 0.1 - 1e-9 for earlier, later in pairwise(taken))
