@@ -32,8 +32,9 @@ score: ## how much of the shared corpora's truth is right (needs ../shared): mak
 accept: ## rewrite the full decodes beside the cases (never their headers); review them like code
 	$(BIN)/python tools/accept.py
 
-bench: ## oomlens beside grep, ripgrep and the decompressors, as ratios (1 GB of log in the temporary folder)
+bench: ## oomlens beside grep, ripgrep, decompressors, ps and psutil, as ratios (1 GB of log in the temporary folder)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/snapshot.py
 
 manual: ## the static manual in both languages: build/manual
 	$(BIN)/python tools/manual_site.py

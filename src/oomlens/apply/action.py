@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from oomlens.apply.machine import Machine
-from oomlens.model.plan import Json, Step
+from oomlens.model.plan import Json, Step, Text
 
 
 class StepError(Exception):
@@ -15,6 +15,10 @@ class StepError(Exception):
 
 def _never(_step: Step, _before: Json, _now: Json) -> bool:
     return False
+
+
+def _none(_step: Step, _before: Json, _machine: Machine) -> Text | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Doer:
     undo: puts the state `before` back; may be run again after it was interrupted. Raises StepError or OSError.
     torn(step, before, now): whether `now` can be what an interrupted `do` or `undo` of ours left behind.
     same(before, now): whether the target is as it was; default: equal.
+    obstacle(step, before, machine): why `undo` would do harm now, looked at before anything is taken back; None: nothing.
     """
 
     name: str
@@ -34,3 +39,4 @@ class Doer:
     undo: Callable[[Step, Json, Machine], None]
     torn: Callable[[Step, Json, Json], bool] = _never
     same: Callable[[Json, Json], bool] = lambda before, now: bool(before == now)
+    obstacle: Callable[[Step, Json, Machine], Text | None] = _none

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from oomlens.apply.machine import Machine
+from oomlens.apply.swapoff import swapoff_problem
+from oomlens.host.read.container_engine import Engine, EngineError
+from oomlens.host.read.container_usage import in_use
 from oomlens.host.run import find_program
 from oomlens.i18n import message
 from oomlens.model.plan import Check, Text
@@ -72,6 +77,22 @@ def usage_below(check: Check, machine: Machine) -> Text | None:
     )
 
 
+def container_usage_below(check: Check, _machine: Machine) -> Text | None:
+    """Whether a container holds less than a limit now; value: {host, name, limit_bytes}. One that does not run is no obstacle."""
+    limit = int(check.value["limit_bytes"])
+    try:
+        with Engine(str(check.value["host"])) as engine:
+            usage = in_use(engine, check.target)
+    except EngineError as error:
+        return Text(message("its engine does not answer: {why}"), {"why": str(error)})
+    if usage is None or usage < limit:
+        return None
+    return Text(
+        message("{container} holds {usage_bytes}, not less than the new limit of {limit_bytes}: it would be killed"),
+        {"container": str(check.value["name"]), "usage_bytes": usage, "limit_bytes": limit},
+    )
+
+
 def absent(check: Check, machine: Machine) -> Text | None:
     """Whether nothing stands at a path."""
     place = machine.place(check.target)
@@ -81,53 +102,58 @@ def absent(check: Check, machine: Machine) -> Text | None:
 
 
 def ram_for_swapoff(check: Check, machine: Machine) -> Text | None:
-    """Whether what a swap holds fits into the available RAM; target: its name in /proc/swaps."""
-    used = next((cells[3] for cells in _swaps(machine) if cells[0] == check.target), None)
-    available = next(
-        (line.split()[1] for line in _text(machine, "/proc/meminfo").splitlines() if line.startswith("MemAvailable:")),
-        None,
-    )
-    if used is None or available is None or int(used) <= int(available):
-        return None
-    return Text(
-        message("{swap} holds {used_bytes}, but only {available_bytes} of RAM are available to take them back"),
-        {"swap": check.target, "used_bytes": int(used) * 1024, "available_bytes": int(available) * 1024},
-    )
-
-
-def _swaps(machine: Machine) -> list[list[str]]:
-    return [line.rsplit(None, 4) for line in _text(machine, "/proc/swaps").splitlines()[1:]]
+    """Whether a swap can be turned off without killing; target: its name in /proc/swaps, with its blanks."""
+    return swapoff_problem(check.target, machine)
 
 
 def _text(machine: Machine, path: str) -> str:
     return machine.tree.text(path) or ""
 
 
+def unit_verifies(check: Check, machine: Machine) -> Text | None:
+    """Whether systemd-analyze understands a drop-in (value: its text); it prints what it does not, and exits with 0 all the same."""
+    if not machine.tree.live or find_program("systemd-analyze") is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="oomlens-") as folder:
+        # Under a name of its own: systemd would look up what else it knows of the unit, and a template cannot be looked at.
+        unit = Path(folder) / f"oomlens-check.{check.target.rpartition('.')[2]}"
+        service = "[Service]\nExecStart=/bin/true\n" if unit.suffix == ".service" else ""
+        unit.write_text(f"[Unit]\n{service}", encoding="utf-8")
+        dropin = unit.with_name(f"{unit.name}.d") / "50-oomlens.conf"
+        dropin.parent.mkdir()
+        dropin.write_text(str(check.value), encoding="utf-8", errors="surrogateescape")
+        told = machine.run(["systemd-analyze", "verify", "--man=no", str(unit)]).stderr
+    wrong = [line.rpartition(f"{dropin}:")[2] for line in told.splitlines() if str(dropin) in line]
+    if not wrong:
+        return None
+    return Text(
+        message("systemd does not understand the drop-in of {unit}: {why}"),
+        {"unit": check.target, "why": "; ".join(wrong)},
+    )
+
+
 ROWS: dict[str, Row] = {
     "absent": absent,
     "capability": capability,
+    "container-usage-below": container_usage_below,
     "free-bytes": free_bytes,
     "program": program,
     "ram-for-swapoff": ram_for_swapoff,
     "root": root,
+    "unit-verifies": unit_verifies,
     "usage-below": usage_below,
 }
 
 
-def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[Text, ...]:
-    """What does not hold. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
-    found: list[Text] = []
+def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[tuple[Check, Text], ...]:
+    """What does not hold, and why. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
+    found: list[tuple[Check, Text]] = []
     for check in checks:
-        row = ROWS.get(check.kind)
-        if row is None:
-            found.append(
-                Text(
-                    message("the plan asks for the check {kind}, which this version does not know"),
-                    {"kind": check.kind},
-                )
-            )
-            continue
-        problem = row(check, machine)
+        problem = ROWS.get(check.kind, _unknown)(check, machine)
         if problem is not None:
-            found.append(problem)
+            found.append((check, problem))
     return tuple(found)
+
+
+def _unknown(check: Check, _machine: Machine) -> Text:
+    return Text(message("the plan asks for the check {kind}, which this version does not know"), {"kind": check.kind})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oomlens.cli import state
 from oomlens.cli.terminal import ExitCode, say
@@ -14,7 +15,7 @@ from oomlens.i18n import Translate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from oomlens.apply.engine import Engine, RefusedError, Result
+    from oomlens.apply.engine import RefusedError, Result
     from oomlens.model.plan import Plan
 
 NAME = "apply"
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
         "--only", action="append", default=[], metavar="ID", help=tr("only the plans with these ids (default: all of the file)")
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help=tr("only show what would be done"))
+    parser.add_argument("--format", choices=("text", "json"), default="text", help=tr("how to print (default: text)"))
     state.add_state(parser, tr)
 
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         say(f"error: --allow {unknown[0]}: {tr('no step of this plan has that id')}")
         return ExitCode.USAGE
     if args.dry_run or not args.yes:
-        sys.stdout.write(page.render(plans, (), tr))
+        (sys.stdout if args.format == "text" else sys.stderr).write(page.render(plans, (), tr))
         sys.stdout.flush()
     if args.dry_run:
         return ExitCode.DONE
@@ -78,9 +80,10 @@ def _read(name: str) -> Sequence[Plan]:
     import orjson
 
     from oomlens.model.plan_codec import plans_of
+    from oomlens.plan.checked import checked
 
     data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    return plans_of(orjson.loads(data))
+    return checked(plans_of(orjson.loads(data)))
 
 
 def _chosen(plans: Sequence[Plan], args: argparse.Namespace) -> list[Plan]:
@@ -106,21 +109,52 @@ def _apply_all(plans: Sequence[Plan], args: argparse.Namespace, tr: Translate) -
 
     engine = Engine(Machine(args.root), Journal(state.state_folder(args)), lambda: state.facts(args.root))
     code = ExitCode.DONE
+    told: list[dict[str, Any]] = []
     for plan in plans:
         try:
             result = engine.apply(plan, frozenset(args.allow))
         except RefusedError as error:
             say_refused(plan.id, error, tr)
+            _say_by_hand(plan, error, args, tr)
+            told.append(
+                {"plan": plan.id, "application": None, "refused": [reason._asdict() for reason in error.reasons]}
+            )
             code = ExitCode.FAILED
             continue
         except JournalError as error:
             say(f"error: {journal_problem(error, tr)}")
             return ExitCode.FAILED
-        _print_result(plan, result, engine, tr)
+        verified = engine.in_place(result.application) if result.application is not None else None
+        told.append(_as_json(plan, result, verified))
+        if args.format == "text":
+            _print_result(plan, result, verified, tr)
+    if args.format == "json":
+        from oomlens.cli import jsonout
+
+        jsonout.write_value(told)
     return code
 
 
-def _print_result(plan: Plan, result: Result, engine: Engine, tr: Translate) -> None:
+def _as_json(plan: Plan, result: Result, verified: bool | None) -> dict[str, Any]:
+    application = result.application.id if result.application is not None else None
+    steps = {name: progress.value for name, progress in result.progress.items()}
+    return {"plan": plan.id, "application": application, "steps": steps, "verified": verified, "refused": []}
+
+
+def _say_by_hand(plan: Plan, error: RefusedError, args: argparse.Namespace, tr: Translate) -> None:
+    """For whoever may do it, where that is all that is missing: the exact commands."""
+    from oomlens.render.plan import shell
+
+    if not error.denied:
+        if error.diff:
+            say(tr("make the plan anew: oomlens plan {words}").format(words=shlex.join(plan.argv) or "…"))
+        return
+    prefix = "" if str(args.root) == "/" else str(args.root)
+    say(tr("whoever may do it can do the same by hand:"))
+    sys.stderr.write(shell([plan], tr, prefix=prefix))
+
+
+def _print_result(plan: Plan, result: Result, verified: bool | None, tr: Translate) -> None:
     from oomlens.render.plan import progress_lines, told
 
     sys.stdout.write(f"{plan.id}  {told(plan.title, tr)}\n")
@@ -128,7 +162,6 @@ def _print_result(plan: Plan, result: Result, engine: Engine, tr: Translate) -> 
     if result.application is None:
         sys.stdout.write(f"  {tr('nothing was left to do')}\n")
         return
-    verified = engine.in_place(result.application)
     words = {True: tr("verified: everything reads back as planned"), None: tr("some of it cannot be read back")}
     sys.stdout.write(f"  {words.get(verified, tr('not everything reads back as planned'))}\n")
     sys.stdout.write(f"  {tr('take it back')}: oomlens rollback {result.application.id}\n")

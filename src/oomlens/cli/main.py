@@ -22,6 +22,7 @@ from oomlens.cli import (
     scan,
     status,
     terminal,
+    top,
     verify,
 )
 from oomlens.cli.terminal import ExitCode, say
@@ -34,6 +35,7 @@ VERBS: tuple[ModuleType, ...] = (
     manual,
     status,
     predict,
+    top,
     record,
     plan,
     apply,

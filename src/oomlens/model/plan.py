@@ -29,6 +29,7 @@ class Effect(StrEnum):
 
     NOW = "now"
     RESTART = "after-restart"
+    RECREATION = "after-recreation"
     REBOOT = "after-reboot"
 
 
@@ -36,6 +37,7 @@ class Lasts(StrEnum):
     """How long a step's effect lasts if nobody takes it back."""
 
     RESTART = "until-restart"
+    RECREATION = "until-recreation"
     REBOOT = "until-reboot"
     FOR_GOOD = "for-good"
 
@@ -125,9 +127,9 @@ class Plan:
 
     @property
     def safety(self) -> Safety:
-        """That of its least safe step."""
-        order = list(Safety)
-        return max((step.safety for step in self.steps), key=order.index, default=Safety.SAFE)
+        """That of its least safe step that is carried out; manual where a person has to do all of it."""
+        done = [step.safety for step in self.steps if step.safety is not Safety.MANUAL]
+        return max(done, key=list(Safety).index, default=Safety.MANUAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,9 @@ def judge(
 
 def _counted(watch: Watch, before: Counts, now: Counts) -> tuple[int | None, int | None]:
     """Kills of the target, and others, by counters of one boot."""
-    same_boot = before.boot_id is not None and before.boot_id == now.boot_id
+    if before.boot_id is None or now.boot_id is None:
+        return None, None  # counters of another boot may not be compared
+    same_boot = before.boot_id == now.boot_id
     total = _more(before.oom_kills, now.oom_kills) if same_boot else now.oom_kills
     if total is None:
         return None, None

@@ -59,10 +59,12 @@ def effect(step: Step, tr: Translate) -> str:
     begins = {
         Effect.NOW: tr("at once"),
         Effect.RESTART: tr("after a restart of it"),
+        Effect.RECREATION: tr("when it is created anew"),
         Effect.REBOOT: tr("after a reboot"),
     }
     ends = {
         Lasts.RESTART: tr("until its restart"),
+        Lasts.RECREATION: tr("until it is created anew"),
         Lasts.REBOOT: tr("until a reboot"),
         Lasts.FOR_GOOD: tr("for good"),
     }
