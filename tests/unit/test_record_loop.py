@@ -38,7 +38,7 @@ def test_hours_of_rest_and_trouble_stay_within_every_bound(tmp_path: Path) -> No
     keep = Keep(size_bytes=1 << 20)
     machine.run(tmp_path, keep=keep, rhythm=Rhythm(rest_seconds=120.0))
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= keep.size_bytes + 64
-    assert machine.used <= 0.01 * 8 * 3600 + 3.0
+    assert machine.used <= 0.01 * 8 * 3600 + 6.1
     held = read_history(tmp_path)
     assert held.gaps == ()
     assert held.samples[-1].time_seconds >= machine.wall(machine.until) - 125
