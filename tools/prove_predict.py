@@ -49,15 +49,15 @@ class Boot:
 
 
 BOOTS = (
-    Boot("cgroup", "cgroup", "cg2", 0, 25, 272),
-    Boot("cgroup", "cgroup", "cg2", 25, 25, 272),
-    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 100, 25, 272),
-    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 125, 25, 272),
-    Boot("cgroup-v1", "cgroup", "cg1 memory", 200, 20, 272, "/sys/fs/cgroup/memory"),
-    Boot("machine", "machine", "cg2", 0, 25, 224),
-    Boot("machine-swap", "machine", "cg2\nswap_on 48", 100, 20, 224),
-    Boot("cpuset", "cpuset", "cg2 cpuset", 0, 15, 384, nodes=2),
-    Boot("mempolicy", "mempolicy", "cg2", 0, 15, 384, nodes=2),
+    Boot("cgroup", "cgroup", "cg2", 0, 20, 272),
+    Boot("cgroup", "cgroup", "cg2", 20, 20, 272),
+    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 100, 15, 272),
+    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 115, 15, 272),
+    Boot("cgroup-v1", "cgroup", "cg1 memory", 200, 10, 272, "/sys/fs/cgroup/memory"),
+    Boot("machine", "machine", "cg2", 0, 14, 224),
+    Boot("machine-swap", "machine", "cg2\nswap_on 48", 100, 10, 224),
+    Boot("cpuset", "cpuset", "cg2 cpuset", 0, 8, 384, nodes=2),
+    Boot("mempolicy", "mempolicy", "cg2", 0, 8, 384, nodes=2),
 )
 
 
