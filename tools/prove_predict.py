@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -138,17 +139,20 @@ class Tally:
     asked: int
     words: Counter[str]
     notes: list[str]
+    lefts: list[int]
     release: str | None = None
     skip: str | None = None
 
 
 def tally(asked: int, results: Sequence[dict[str, Any]], skip: str | None) -> Tally:
     """Verdicts counted; what is not right is noted with its reason."""
-    found = Tally(asked, Counter(), [], skip=skip)
+    found = Tally(asked, Counter(), [], [], skip=skip)
     for result in results:
         verdict: Verdict = judge(result)
         found.words[verdict.word] += 1
         found.release = result["kernel"]
+        if verdict.word != "void" and result["outcome"] == "kill":
+            found.lefts += result["lefts"][-1:]
         if verdict.word != "right":
             found.notes.append(f"{result['kind']} seed {result['seed']}: {verdict.word}: {verdict.text}")
     if skip is None and len(results) < asked:
@@ -170,6 +174,7 @@ def rows(tallies: dict[tuple[str, str], Tally], date: str) -> Iterator[dict[str,
             "what": what if one.skip is None else f"{name}: {one.asked} mixes",
             "result": f"skipped: {one.skip}" if one.skip is not None else "proven" if good else "failed",
             "date": date,
+            "left_bytes": {"median": round(median(one.lefts)), "most": max(one.lefts)} if one.lefts else None,
             "counts": {"mixes": one.asked, **{word: words[word] for word in ("right", "tie", "wrong", "void")}},
             "notes": one.notes,
         }
