@@ -24,7 +24,7 @@ from support.docker_engine import COMPOSE, IMAGE, RealDocker, cache, hold, keep,
 from support.proof import proven
 
 pytestmark = pytest.mark.live
-REMEDY = "limit container"
+REMEDY, WHERE = "limit container", os.environ.get("OOMLENS_PROOF_PLACE", "docker")
 LIMIT = 64 * MIB
 
 
@@ -111,7 +111,7 @@ def test_the_shown_commands_do_the_same(docker: RealDocker, lens: Lens) -> None:
     for shell, limits in zip(shells, ((128 * MIB, -1), (LIMIT, LIMIT)), strict=True):
         subprocess.run(["sh", "-euc", shell], env={**os.environ, "PATH": docker.programs}, check=True)
         assert docker.limits("web") == limits
-    proven("containers", REMEDY, "docker", "the shown shell, and that of the way back, set what the plan says")
+    proven("containers", REMEDY, WHERE, "the shown shell, and that of the way back, set what the plan says")
 
 
 def test_no_limit_before_is_no_limit_after(docker: RealDocker, lens: Lens) -> None:
@@ -168,7 +168,7 @@ def test_what_it_holds_is_never_cut_off(docker: RealDocker, lens: Lens) -> None:
     docker.docker("stop", "-t", "0", "web")
     lens.rollback()
     assert docker.limits("web") == (128 * MIB, 128 * MIB)
-    proven("containers", REMEDY, "docker", "neither plan nor rollback sets a limit below what it holds")
+    proven("containers", REMEDY, WHERE, "neither plan nor rollback sets a limit below what it holds")
 
 
 def usage(docker: RealDocker, name: str) -> int:
@@ -216,7 +216,7 @@ def test_restarts_are_told(docker: RealDocker, lens: Lens) -> None:
     docker.run("web", "-m", "64m", "--memory-swap", "64m", "--restart", "on-failure:2", command=hold(100))
     wait_for(lambda: docker.docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "web") == "2 exited")
     assert "restarted 2 times by its policy on-failure" in lens("plan", "limit", "container", "web")
-    proven("containers", REMEDY, "docker", "kills that a restart policy hides are found")
+    proven("containers", REMEDY, WHERE, "kills that a restart policy hides are found")
 
 
 def test_a_container_that_was_created_anew_is_left_alone(docker: RealDocker, lens: Lens) -> None:
@@ -316,7 +316,7 @@ def test_the_fake_engine_answers_as_the_real_one(docker: RealDocker, lens: Lens)
             files = tuple(str(value // 4096 * 4096) for value in (container.k_memory, container.k_memsw))
             assert kernel_files(docker, "web") == files, body
     assert lens is not None
-    proven("containers", REMEDY, "docker", "the engine of the unit tests answers as the real one, update by update")
+    proven("containers", REMEDY, WHERE, "the engine of the unit tests answers as the real one, update by update")
 
 
 def answered(host: str, body: dict[str, int]) -> tuple[int, int, int]:

@@ -98,11 +98,13 @@ def test_every_line_fits_and_is_safe(first: Snapshot, second: Snapshot, language
         assert width(text_of(line)) <= columns, text_of(line)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(1, 40), st.booleans())
 def test_a_cell_has_exactly_its_columns(text: str, columns: int, right: bool) -> None:
     assert width(cell(visible(text), columns, right=right)) == columns
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(10, 60))
 def test_wrapping_loses_nothing_but_blanks(text: str, columns: int) -> None:
     safe = visible(text)
@@ -111,6 +113,7 @@ def test_wrapping_loses_nothing_but_blanks(text: str, columns: int) -> None:
     assert "".join(lines).replace(" ", "") == safe.replace(" ", "")
 
 
+@settings(deadline=None)
 @given(st.integers(40, 250), st.sampled_from(("en", "ja")))
 def test_columns_fit_or_only_the_indispensable_are_left(room: int, language: str) -> None:
     for columns in (process_columns(translator(language)), cgroup_columns(translator(language))):

@@ -17,6 +17,7 @@ from oomlens.i18n import translator
 from oomlens.top.app import TopApp
 from oomlens.top.kill_watch import KillWatch
 from oomlens.top.pages import Page
+from oomlens.top.past import PastReader
 from oomlens.top.reader import Reader
 from oomlens.top.state import State
 from oomlens.top.users import Users
@@ -153,7 +154,9 @@ async def driven(
     if setup is not None:
         setup(machine)
     clock = Clock()
-    app = TopApp(Reader(folder, 3600.0, clock), KillWatch(folder), State(translator(language), Users(folder)))
+    app = TopApp(
+        Reader(folder, 3600.0, clock), KillWatch(folder), State(translator(language), Users(folder)), PastReader(folder)
+    )
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, pilot, machine, clock)
         await driver.until(

@@ -21,15 +21,17 @@ from oomlens.diagnose.page import diagnosis_of
 from oomlens.diagnose.rule import Rule
 from oomlens.diagnose.rules import RULES
 from oomlens.diagnose.series import all_series, clusters, subject_of
-from oomlens.diagnose.sizing import jvm_heap, node_heap, raised_limit
 from oomlens.i18n import english, translator
 from oomlens.kernel.cgroup_names import names_of
+from oomlens.kernel.limit_sizes import raised_limit
 from oomlens.kernel.swap_sizes import GIB, MIB, swap_size
 from oomlens.model.finding import Evidence, Finding, Incident, Outcome, Verdict
 from oomlens.model.report import Kind, Report
 from oomlens.render import diagnosis as page
 from oomlens.render import diagnosis_markdown
 from oomlens.render.sentences import duration, sentence, shown_value
+from oomlens.runtimes.jvm_need import heap_share
+from oomlens.runtimes.node import heap_for as node_heap
 from support.cases import all_cases
 from support.decode import decode, incidents
 
@@ -153,7 +155,7 @@ def test_a_jvm_at_its_cgroup_limit_is_told_of_its_heap() -> None:
     assert findings["cgroup-limit-reached"].outcome.verdict is Verdict.FOUND
     heap = findings["heap-exceeds-limit"].outcome
     assert heap.verdict is Verdict.FOUND
-    assert heap.parameters["default_heap_bytes"] == 512000 * 1024 // 4
+    assert heap.parameters["default_heap_bytes"] == 126 << 20  # a quarter is 125 MiB, and the JVM rounds up to 2 MiB
     assert heap.remedies[0] == "set-jvm-heap"
 
 
@@ -250,9 +252,9 @@ def test_a_raised_limit_is_a_quarter_more_and_at_least_100_mib() -> None:
 
 
 def test_a_heap_leaves_room_beside_it() -> None:
-    assert jvm_heap(512 * MIB) == 384 * MIB  # 128 MiB kept
-    assert jvm_heap(4 * GIB) == 3 * GIB  # a quarter kept
-    assert jvm_heap(128 * MIB) == 64 * MIB  # no more than half kept
+    assert heap_share(512 * MIB) == 384 * MIB  # 128 MiB kept
+    assert heap_share(4 * GIB) == 3 * GIB  # a quarter kept
+    assert heap_share(128 * MIB) == 64 * MIB  # no more than half kept
     assert node_heap(1 * GIB) == 665 * MIB
 
 

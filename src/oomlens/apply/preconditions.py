@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from oomlens.apply.machine import Machine
 from oomlens.apply.swapoff import swapoff_problem
@@ -108,6 +110,28 @@ def _text(machine: Machine, path: str) -> str:
     return machine.tree.text(path) or ""
 
 
+def unit_verifies(check: Check, machine: Machine) -> Text | None:
+    """Whether systemd-analyze understands a drop-in (value: its text); it prints what it does not, and exits with 0 all the same."""
+    if not machine.tree.live or find_program("systemd-analyze") is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="oomlens-") as folder:
+        # Under a name of its own: systemd would look up what else it knows of the unit, and a template cannot be looked at.
+        unit = Path(folder) / f"oomlens-check.{check.target.rpartition('.')[2]}"
+        service = "[Service]\nExecStart=/bin/true\n" if unit.suffix == ".service" else ""
+        unit.write_text(f"[Unit]\n{service}", encoding="utf-8")
+        dropin = unit.with_name(f"{unit.name}.d") / "50-oomlens.conf"
+        dropin.parent.mkdir()
+        dropin.write_text(str(check.value), encoding="utf-8", errors="surrogateescape")
+        told = machine.run(["systemd-analyze", "verify", "--man=no", str(unit)]).stderr
+    wrong = [line.rpartition(f"{dropin}:")[2] for line in told.splitlines() if str(dropin) in line]
+    if not wrong:
+        return None
+    return Text(
+        message("systemd does not understand the drop-in of {unit}: {why}"),
+        {"unit": check.target, "why": "; ".join(wrong)},
+    )
+
+
 ROWS: dict[str, Row] = {
     "absent": absent,
     "capability": capability,
@@ -116,24 +140,20 @@ ROWS: dict[str, Row] = {
     "program": program,
     "ram-for-swapoff": ram_for_swapoff,
     "root": root,
+    "unit-verifies": unit_verifies,
     "usage-below": usage_below,
 }
 
 
-def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[Text, ...]:
-    """What does not hold. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
-    found: list[Text] = []
+def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[tuple[Check, Text], ...]:
+    """What does not hold, and why. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
+    found: list[tuple[Check, Text]] = []
     for check in checks:
-        row = ROWS.get(check.kind)
-        if row is None:
-            found.append(
-                Text(
-                    message("the plan asks for the check {kind}, which this version does not know"),
-                    {"kind": check.kind},
-                )
-            )
-            continue
-        problem = row(check, machine)
+        problem = ROWS.get(check.kind, _unknown)(check, machine)
         if problem is not None:
-            found.append(problem)
+            found.append((check, problem))
     return tuple(found)
+
+
+def _unknown(check: Check, _machine: Machine) -> Text:
+    return Text(message("the plan asks for the check {kind}, which this version does not know"), {"kind": check.kind})

@@ -90,8 +90,9 @@ def _live(reader: Reader, state: State, args: argparse.Namespace, tr: Translate)
         say("error: " + told.format(name=(error.name or "textual").partition(".")[0]))
         return ExitCode.FAILED
     from oomlens.top.kill_watch import KillWatch
+    from oomlens.top.past import PastReader
 
-    app = TopApp(reader, KillWatch(args.root), state)
+    app = TopApp(reader, KillWatch(args.root), state, PastReader(args.root))
     app.run()
     if app.mistake is not None:
         told = tr("top ended by a mistake of its own: {what}; please report it, with oomlens --version")

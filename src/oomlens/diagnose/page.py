@@ -13,7 +13,8 @@ from oomlens.diagnose.engine import diagnose
 from oomlens.diagnose.figures import Figures, figures_of
 from oomlens.diagnose.rules import RULES
 from oomlens.diagnose.series import Series, clusters
-from oomlens.diagnose.sizing import cap_for, counterfactuals, raised_limit
+from oomlens.diagnose.sizing import cap_for, counterfactuals
+from oomlens.kernel.limit_sizes import raised_limit
 from oomlens.kernel.swap_sizes import swap_size
 from oomlens.model.diagnosis_codec import diagnosis_to_dict
 from oomlens.model.finding import Counterfactual, Diagnosis, Incident

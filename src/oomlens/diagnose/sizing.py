@@ -6,36 +6,15 @@ A peak at a limit is a lower bound: the program wanted more and was cut off ther
 from __future__ import annotations
 
 from oomlens.diagnose.figures import Figures
-from oomlens.diagnose.rules.heap_exceeds_limit import runtime_of
 from oomlens.diagnose.series import same_subject
 from oomlens.i18n import message
-from oomlens.kernel.swap_sizes import MIB, round_up, swap_size
+from oomlens.kernel.limit_sizes import FIRST_FACTOR, LEAST_STEP_BYTES, MOST_STEPS, NEXT_FACTOR, raised_limit
+from oomlens.kernel.swap_sizes import MIB, swap_size
 from oomlens.model.finding import Candidate, Choice, Counterfactual, Incident
 from oomlens.model.report import Kind, Report, Scope
-
-# A killed peak is censored: a quarter more, and never less than 100 MiB; half more where it was killed before.
-_FIRST_STEP, _NEXT_STEP, _LEAST_STEP = 1.25, 1.5, 100 * MIB
-_STEPS = 3
-
-
-def raised_limit(limit_bytes: int, kills: int) -> int:
-    """The limit to try next: bytes, rounded up to 1 GiB above 4 GiB, 64 MiB, or 16 MiB below 512 MiB."""
-    factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
-    return round_up(max(int(limit_bytes * factor), limit_bytes + _LEAST_STEP))
-
-
-def jvm_heap(limit_bytes: int) -> int:
-    """-Xmx that leaves room for metaspace, code, threads and the collector: bytes, whole MiB.
-
-    A quarter of the limit is kept, at least 128 MiB where that is no more than half of it.
-    """
-    beside = max(limit_bytes // 4, min(128 * MIB, limit_bytes // 2))
-    return max((limit_bytes - beside) // MIB, 1) * MIB
-
-
-def node_heap(limit_bytes: int) -> int:
-    """--max-old-space-size for a limit, in bytes: 65 %, since buffers are outside the heap."""
-    return max(int(limit_bytes * 0.65) // MIB, 1) * MIB
+from oomlens.runtimes.jvm_need import heap_share
+from oomlens.runtimes.names import runtime_of
+from oomlens.runtimes.node import heap_for as node_heap
 
 
 def cap_for(figures: Figures) -> int | None:
@@ -74,16 +53,16 @@ def _limit(incident: Incident, figures: Figures) -> Counterfactual | None:
     if incident.report.scope is not Scope.MEMCG or not limit:
         return None
     kills = kills_of(incident)
-    if kills > _STEPS:
+    if kills > MOST_STEPS:
         return None  # raising it again and again feeds a leak
     wanted = raised_limit(limit, kills)
-    factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
+    factor = NEXT_FACTOR if kills > 1 else FIRST_FACTOR
     return Counterfactual(
         "limit",
         wanted,
         "bytes",
         "lower-bound",
-        f"max({factor} * {limit}, {limit} + {_LEAST_STEP}) rounded up = {wanted}",
+        f"max({factor} * {limit}, {limit} + {LEAST_STEP_BYTES}) rounded up = {wanted}",
         message(
             "Usage stood at the limit of {limit_bytes} when it was killed, so what it needed is not known: at"
             " least more than that. Try {to_bytes} next; if it is hit again at the same pace, it is a leak and"
@@ -119,10 +98,10 @@ def _heap(report: Report, figures: Figures) -> Counterfactual | None:
     runtime = runtime_of(comm or "")
     if not limit or runtime not in ("jvm", "node"):
         return None
-    wanted = jvm_heap(limit) if runtime == "jvm" else node_heap(limit)
+    wanted = heap_share(limit) if runtime == "jvm" else node_heap(limit)
     others = sum(holder.held_bytes or 0 for holder in figures.holders[1:]) if report.scope is Scope.GLOBAL else 0
     if others:
-        wanted = max(((jvm_heap if runtime == "jvm" else node_heap)(max(limit - others, limit // 4))) // MIB, 1) * MIB
+        wanted = max(((heap_share if runtime == "jvm" else node_heap)(max(limit - others, limit // 4))) // MIB, 1) * MIB
     return Counterfactual(
         "heap",
         wanted,

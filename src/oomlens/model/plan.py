@@ -127,9 +127,9 @@ class Plan:
 
     @property
     def safety(self) -> Safety:
-        """That of its least safe step."""
-        order = list(Safety)
-        return max((step.safety for step in self.steps), key=order.index, default=Safety.SAFE)
+        """That of its least safe step that is carried out; manual where a person has to do all of it."""
+        done = [step.safety for step in self.steps if step.safety is not Safety.MANUAL]
+        return max(done, key=list(Safety).index, default=Safety.MANUAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,13 +75,14 @@ def _pod(facts: Facts) -> tuple[str, ...] | None:
         "--live",
         "--pod-uid",
         facts.names.pod_uid,
+        *(("--container", facts.names.container_id) if facts.names.container_id else ()),
         *(("--limit", f"{size[0]}i") if size else ()),
     )
 
 
 def _swap(facts: Facts) -> tuple[str, ...]:
     size = facts.size("swap")
-    return ("swap", *(("--size", *size) if size else ()))
+    return ("swap", *(("--shortage", *size) if size else ()))
 
 
 def _jvm(facts: Facts) -> tuple[str, ...] | None:
@@ -116,6 +117,7 @@ ROWS: dict[str, Row] = {
     "protect-process": _protect,
     "raise-container-limit": _limit,
     "raise-pod-limit": _pod,
+    "raise-min-free": lambda _facts: ("sysctl", "vm.watermark_scale_factor=100"),
     "raise-slice-limit": _slice,
     "raise-unit-limit": _limit,
     "set-jvm-heap": _jvm,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from oomlens.model.yaml_text import Form, Node, Style, YamlText
 
@@ -81,3 +82,39 @@ def _with_merged(node: Node | None) -> Iterator[Node]:
         yield here
         sources = [real(value) for name, value in here.pairs if _is_merge(name)]
         todo[:0] = [one for source in sources for one in (items_of(source) or (source,))]
+
+
+def data_of(node: Node | None) -> Any:
+    """What a value says: dicts, lists, text; true, false and null as such, numbers as the text they are written as.
+
+    Aliases are followed and merged mappings merged; what is referred to twice is one object. Keys are text.
+    """
+    return _data(node, {})
+
+
+def _data(node: Node | None, known: dict[int, Any]) -> Any:
+    node = real(node)
+    if node is None:
+        return None
+    if id(node) in known:
+        return known[id(node)]
+    made: Any
+    if node.form is Form.SCALAR:
+        made = _WORDS.get(node.text, node.text) if node.style in (Style.PLAIN, Style.EMPTY) else node.text
+    elif node.form is Form.SEQUENCE:
+        made = [_data(item, known) for item in node.items]
+    else:
+        made = {}
+        for mapping in _with_merged(node):
+            for key, value in mapping.pairs:
+                if key.form is Form.SCALAR and not _is_merge(key) and (mapping is node or key.text not in made):
+                    made[key.text] = _data(value, known)
+    known[id(node)] = made
+    return made
+
+
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}

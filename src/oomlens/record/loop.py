@@ -6,11 +6,12 @@ import errno
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import nlargest
 
 from oomlens.model.history import Begin, ContainerLabel, Kill, Peek, Sample
 from oomlens.model.history_codec import before_to_content
 from oomlens.model.report import CgroupNames, Report
-from oomlens.model.sampling import sample_of
+from oomlens.model.sampling import held_bytes, sample_of
 from oomlens.model.snapshot import Snapshot
 from oomlens.pipeline import light
 from oomlens.record import intervals
@@ -32,8 +33,11 @@ from oomlens.record.waiting import Surroundings
 CLOCK_JUMP_SECONDS = 30.0
 # In a storm of kills the machine is stored whole only so often, and then the reports without their tables.
 _BEFORE_SECONDS = 10.0
-_STAMP_SECONDS = 2.0
 _WHOLE_REPORTS, _STORM_SECONDS = 100, 600.0
+# A report's own time is believed where it differs from the clock by no more than this.
+_STAMP_SECONDS = 2.0
+# So many processes of the last two snapshots are remembered in case of a kill.
+_MOST_PROCESSES = 2000
 
 # (what happened, about what): "begun", "kill", "paused", "resumed".
 Tell = Callable[[str, str], None]
@@ -160,7 +164,7 @@ class Recorder:
             state.samples += 1
         state.pace = intervals.sampled(state.pace, sample, self._around.monotonic())
         state.sample = sample
-        state.snapshots = [*state.snapshots[-1:], snapshot]
+        state.snapshots = [*state.snapshots[-1:], _kept(snapshot)]
         if self._sampled is not None:
             self._sampled(sample, snapshot, self._store.size_bytes)
 
@@ -247,6 +251,14 @@ class Recorder:
         if self._state.paused != why:
             self._state.paused = why
             self._tell("paused", why)
+
+
+def _kept(snapshot: Snapshot) -> Snapshot:
+    """What is remembered of a snapshot in case of a kill: on a huge machine its largest processes."""
+    if len(snapshot.processes) <= _MOST_PROCESSES:
+        return snapshot
+    largest = nlargest(_MOST_PROCESSES, snapshot.processes, key=held_bytes)
+    return replace(snapshot, processes=tuple(sorted(largest, key=lambda each: each.pid)))
 
 
 def _head(time: float, snapshot: Snapshot | None, version: str | None) -> Begin:

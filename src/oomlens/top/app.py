@@ -17,8 +17,9 @@ from oomlens.render.top.pages import gap_page, help_lines
 from oomlens.top.kill_watch import KillWatch
 from oomlens.top.lines import Pressed
 from oomlens.top.main_screen import MainScreen
-from oomlens.top.messages import Failed, Followed, Read, Told
+from oomlens.top.messages import Failed, Followed, Read, Remembered, Told
 from oomlens.top.pages import Compose, Page, diagnosis_page
+from oomlens.top.past import PastReader
 from oomlens.top.reader import LEAST_SECONDS, MOST_SECONDS, Reader
 from oomlens.top.state import GRAPH_SECONDS, State
 from oomlens.top.table import RowTable
@@ -29,7 +30,7 @@ def _key(keys: str, what: str, *, priority: bool = False) -> Binding:
 
 
 class TopApp(App[None]):
-    """reader and kill_watch start with the screen and end with it. mistake: an error of ours that ended it."""
+    """reader, kill_watch and past start with the screen and end with it. mistake: an error of ours that ended it."""
 
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -62,13 +63,16 @@ class TopApp(App[None]):
         _key("u", "gaps"),
     ]
 
-    def __init__(self, reader: Reader, kill_watch: KillWatch | None, state: State) -> None:
+    def __init__(
+        self, reader: Reader, kill_watch: KillWatch | None, state: State, past: PastReader | None = None
+    ) -> None:
         super().__init__()
         self.theme = "ansi-dark"
         self.animation_level = "none"
         self.reader = reader
         self.kill_watch = kill_watch
         self.state = state
+        self.past = past
         self.main = MainScreen(state, reader)
         self.mistake: Exception | None = None
 
@@ -91,6 +95,8 @@ class TopApp(App[None]):
         self.reader.stop()
         if self.kill_watch is not None:
             self.kill_watch.stop()
+        if self.past is not None:
+            self.past.stop()
 
     def _from_thread(self, message: Message) -> None:
         if self.is_running:
@@ -110,12 +116,21 @@ class TopApp(App[None]):
         if self.state.take(message.reading):
             self.main.draw()
         self._alarm(kills)
+        if self.past is not None:  # after the first figures, for it takes longer
+            host, at = message.reading.snapshot.host, message.reading.at
+            self.past.start(at, host.boot_id, lambda past, reports: self._from_thread(Remembered(past, reports)))
 
     def on_told(self, message: Told) -> None:
         kills = self.state.incidents.seen
         self.state.told(message.report, before=message.before)
         self.main.draw()
         self._alarm(kills)
+
+    def on_remembered(self, message: Remembered) -> None:
+        self.state.watch.remember(message.past)
+        for report in message.reports:
+            self.state.told(report, before=True)
+        self.main.draw()
 
     def _alarm(self, kills_before: int) -> None:
         if self.state.incidents.seen > kills_before and isinstance(self.screen, Page):

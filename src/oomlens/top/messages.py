@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from oomlens.model.report import Report
+from oomlens.predict.watch import Past
 from oomlens.top.kill_watch import Following
 from oomlens.top.reader import Reading
 
@@ -39,4 +40,13 @@ class Followed(Message):
 
     def __init__(self, following: Following) -> None:
         self.following = following
+        super().__init__()
+
+
+class Remembered(Message):
+    """What the flight recorder knew."""
+
+    def __init__(self, past: Past, reports: tuple[Report, ...]) -> None:
+        self.past = past
+        self.reports = reports
         super().__init__()

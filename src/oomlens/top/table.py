@@ -51,6 +51,7 @@ class RowTable(ScrollView, can_focus=True):
     def __init__(self, id: str, columns: Sequence[Column]) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self._all = columns
+        self._fitted: tuple[int, list[tuple[Column, int]]] = (0, [])  # for a width
         self._keys: list[str] = []
         self._make: Make = _no_rows
         self._drawn: dict[int, tuple[Row | None, bool]] = {}
@@ -61,7 +62,9 @@ class RowTable(ScrollView, can_focus=True):
     @property
     def columns(self) -> list[tuple[Column, int]]:
         """Those that fit, with their widths."""
-        return fitting(self._all, max(1, self.size.width))
+        if self._fitted[0] != self.size.width:
+            self._fitted = self.size.width, fitting(self._all, max(1, self.size.width))
+        return self._fitted[1]
 
     @property
     def chosen(self) -> str | None:

@@ -10,10 +10,28 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import limit_container, swap, sysctl
-
-KINDS: tuple[ModuleType, ...] = (
+from oomlens.cli.planning import (
+    jvm,
     limit_container,
+    limit_kubernetes,
+    limit_unit,
+    protect,
+    runtime,
+    sacrifice,
     swap,
     sysctl,
+    tasks,
+)
+
+KINDS: tuple[ModuleType, ...] = (
+    jvm,
+    limit_container,
+    limit_kubernetes,
+    limit_unit,
+    protect,
+    runtime,
+    sacrifice,
+    swap,
+    sysctl,
+    tasks,
 )

@@ -9,22 +9,11 @@ from oomlens.diagnose.shortage import no_shortage
 from oomlens.i18n import message
 from oomlens.model.finding import Evidence, Incident, Outcome
 from oomlens.model.report import Kind, Report, Scope
+from oomlens.runtimes.jvm_flags import Flags
+from oomlens.runtimes.jvm_heap import hotspot_heap
+from oomlens.runtimes.names import runtime_of
 
-# Names of main threads. Go programs have names of their own; nothing in a report tells them.
-RUNTIMES = {
-    "java": "jvm",
-    "jsvc": "jvm",
-    "node": "node",
-    "nodejs": "node",
-    "MainThread": "node",
-    "next-server": "node",
-    "dotnet": "dotnet",
-    "beam.smp": "erlang",
-}
 _LARGE = 0.4
-_SMALL_HEAP_BYTES = (
-    250 << 20
-)  # below this a JVM takes half of the limit, above a quarter (reference: HotSpot ergonomics)
 
 
 def check(incident: Incident, figures: Figures) -> Outcome:
@@ -65,7 +54,7 @@ def check(incident: Incident, figures: Figures) -> Outcome:
     memcg = report.scope is Scope.MEMCG
     limit = figures.pool_bytes
     kind = runtime_of(comm)
-    default = None if limit is None else limit // 2 if limit < _SMALL_HEAP_BYTES else limit // 4
+    default = None if limit is None else hotspot_heap(limit, Flags()).max_bytes
     remedy = {"jvm": "set-jvm-heap", "node": "set-node-heap"}.get(kind or "", "cap-process-memory")
     certain = share is not None
     return found(
@@ -80,11 +69,6 @@ def check(incident: Incident, figures: Figures) -> Outcome:
         default_heap_bytes=default,
         pid=pid,
     )
-
-
-def runtime_of(comm: str) -> str | None:
-    """The managed runtime that a process name tells."""
-    return RUNTIMES.get(comm)
 
 
 def _in_pod(report: Report) -> bool:

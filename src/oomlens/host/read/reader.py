@@ -26,13 +26,13 @@ class Reader:
         """Whether it is the running machine, and not another tree."""
         return self.tree.live
 
-    def program(self, arguments: Sequence[str]) -> Output:
+    def program(self, arguments: Sequence[str], *, timeout_seconds: float = 60.0) -> Output:
         """A read-only program's answer; NOT_FOUND of another tree, where its answer would be this machine's."""
         if self._run is not None:
             return self._run(arguments)
         if not self.live:
             return Output(NOT_FOUND, "", f"{arguments[0]}: not run for another tree")
-        return run_program(arguments)
+        return run_program(arguments, timeout_seconds=timeout_seconds)
 
     @cached_property
     def snapshot(self) -> Snapshot:

@@ -80,9 +80,9 @@ def sync_folder(folder: Path) -> None:
 
 def write_value(place: Path, value: str) -> None:
     """Writes a kernel file in one go (no replacing: it is the kernel's). Raises OSError."""
-    descriptor = os.open(place, os.O_WRONLY)
+    descriptor = os.open(place, os.O_WRONLY | os.O_TRUNC)
     try:
-        os.write(descriptor, value.encode())
+        os.write(descriptor, value.encode() + b"\n")
     finally:
         os.close(descriptor)
 

@@ -7,10 +7,13 @@ from oomlens.plan.actions import (
     by_hand,
     container_update,
     edit_file,
+    kubernetes_apply,
+    kubernetes_resize,
     run_program,
     set_value,
     swap_active,
     swap_file,
+    unit_property,
     zram_device,
 )
 from oomlens.plan.actions.action import Action
@@ -19,10 +22,13 @@ ACTIONS: tuple[Action, ...] = (
     by_hand.ACTION,
     container_update.ACTION,
     edit_file.ACTION,
+    kubernetes_apply.ACTION,
+    kubernetes_resize.ACTION,
     run_program.ACTION,
     set_value.ACTION,
     swap_active.ACTION,
     swap_file.ACTION,
+    unit_property.ACTION,
     zram_device.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}

@@ -1,0 +1,1 @@
+"""What to change about a JVM, from what is known of it."""

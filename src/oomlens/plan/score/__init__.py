@@ -1,0 +1,1 @@
+"""Scores: whom the kernel chooses, and what keeps that over restarts."""

@@ -1,0 +1,1 @@
+"""Where a program is started, and how its options and variables are changed there, every other byte left alone."""

@@ -1,0 +1,1 @@
+"""How many processes: pools of workers and where their number stands."""

@@ -1,0 +1,1 @@
+"""What systemd's units say, and one-line changes to them."""

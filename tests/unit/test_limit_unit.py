@@ -1,0 +1,201 @@
+"""Limits of a systemd unit on a machine of files: sized, set, kept, and taken back to the byte."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from oomlens.apply.engine import Engine, RefusedError
+from oomlens.apply.journal import Journal
+from oomlens.apply.machine import Machine, Run
+from oomlens.cli.main import main
+from oomlens.host.read.reader import Reader
+from oomlens.host.read.unit_facts import read_unit
+from oomlens.model.plan import Plan, Refusal, Safety
+from oomlens.plan.kinds.limit_unit import propose
+from oomlens.plan.units.limit_wish import LimitWish
+from oomlens.plan.units.promised import promised_bytes
+from support.fake_machine import FakeMachine, fake_machine, write
+from support.fake_systemd import FakeSystemd
+from support.plans import apply_and_roll_back, run_shell, shell_of, stopped_everywhere, tree_bytes
+
+MIB = 1 << 20
+UNIT = "db.service"
+GROUP = "/system.slice/db.service"
+
+
+def make_machine(folder: Path, **files: str | int) -> FakeMachine:
+    machine = fake_machine(folder)
+    write(machine.cgroup / "cgroup.controllers", "memory\n")
+    machine.add_v2("/system.slice")
+    values: dict[str, str | int] = {
+        "memory_max": 200 * MIB,
+        "memory_current": 190 * MIB,
+        "memory_peak": 200 * MIB,
+        **files,
+    }
+    machine.add_v2(GROUP, **values)
+    write(machine.cgroup / GROUP.strip("/") / "memory.events", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\n")
+    machine.add_process(1, b"systemd", ppid=0, anon_kb=9000)
+    machine.add_process(50, b"postgres", anon_kb=150_000, cgroup=f"0::{GROUP}")
+    root = machine.proc.parent
+    write(root / f"usr/lib/systemd/system/{UNIT}", "[Service]\nExecStart=/bin/db\nMemoryMax=200M\n")
+    return machine
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_machine(tmp_path / "root").proc.parent
+
+
+def systemd_of(root: Path) -> FakeSystemd:
+    return FakeSystemd(root, {UNIT: GROUP})
+
+
+def planned(root: Path, **wish: object) -> Plan | Refusal:
+    reader = Reader(root, systemd_of(root))
+    facts = read_unit(reader, UNIT)
+    promised = promised_bytes(reader.snapshot.cgroups, GROUP)
+    (found,) = propose(LimitWish(UNIT, promised_bytes=promised, **wish), facts)  # type: ignore[arg-type]
+    return found
+
+
+def a_plan(root: Path, **wish: object) -> Plan:
+    found = planned(root, **wish)
+    assert isinstance(found, Plan), found
+    return found
+
+
+def kernel(root: Path, name: str) -> str:
+    return (root / f"sys/fs/cgroup{GROUP}/{name}").read_text(encoding="ascii").strip()
+
+
+def test_the_limit_that_was_hit_is_a_lower_bound(root: Path) -> None:
+    plan = a_plan(root)
+    # max(1.25 * 200, 200 + 100) = 300 MiB, rounded up to 16 MiB steps: 304 MiB.
+    assert plan.argv == ("limit", "unit", UNIT, "--max", "304M")
+    assert plan.cost_bytes == 104 * MIB
+    assert plan.safety is Safety.SAFE
+    assert plan.watch.cgroups == (GROUP,)
+
+
+def test_after_the_third_kill_it_is_called_a_leak(root: Path) -> None:
+    write(root / f"sys/fs/cgroup{GROUP}/memory.events", "oom_kill 4\n")
+    found = planned(root)
+    assert isinstance(found, Refusal)
+    assert found.code == "leak"
+    assert isinstance(planned(root, max_bytes=300 * MIB), Plan)  # whoever says how much may have it
+
+
+def test_never_above_what_others_left(root: Path) -> None:
+    other = root / "sys/fs/cgroup/system.slice/other.service"
+    write(other / "memory.max", f"{700 * MIB}\n")
+    write(other / "memory.current", "0\n")
+    plan = a_plan(root)
+    # 1000000 kB of RAM - 700 MiB promised to the other unit.
+    assert plan.arithmetic[-1].value == 1_000_000 * 1024 - 700 * MIB
+
+
+def test_applied_it_acts_and_lasts_and_comes_back_to_the_byte(root: Path, tmp_path: Path) -> None:
+    plan = a_plan(root, max_bytes=400 * MIB, high_bytes=360 * MIB)
+    machine = Machine(root, systemd_of(root))
+    engine = Engine(machine, Journal(tmp_path / "state"))
+    before = tree_bytes(root)
+    application = engine.apply(plan).application
+    assert application is not None
+    assert (kernel(root, "memory.max"), kernel(root, "memory.high")) == (str(400 * MIB), str(360 * MIB))
+    dropin = root / f"etc/systemd/system/{UNIT}.d/50-oomlens.conf"
+    assert dropin.read_text(encoding="utf-8").splitlines()[1:] == ["[Service]", "MemoryMax=400M", "MemoryHigh=360M"]
+    engine.rollback(application)
+    assert tree_bytes(root) == before
+    assert kernel(root, "memory.max") == str(200 * MIB)
+    apply_and_roll_back(plan, root, tmp_path / "state2", systemd_of(root))
+
+
+def test_stopped_anywhere_it_is_ended_or_taken_back(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def fresh() -> tuple[Path, Path, Run | None]:
+        folder = tmp_path / str(next(numbers))
+        root = make_machine(folder / "root").proc.parent
+        return root, folder / "state", systemd_of(root)
+
+    first = fresh()[0]
+    assert stopped_everywhere(a_plan(first, max_bytes=400 * MIB), fresh) > 10
+
+
+def test_an_earlier_runtime_limit_comes_back(root: Path, tmp_path: Path) -> None:
+    systemd = systemd_of(root)
+    systemd(["systemctl", "set-property", "--runtime", UNIT, f"MemoryMax={250 * MIB}"])
+    before = tree_bytes(root)
+    apply_and_roll_back(a_plan(root, max_bytes=400 * MIB), root, tmp_path / "state", systemd)
+    assert tree_bytes(root) == before
+    assert kernel(root, "memory.max") == str(250 * MIB)
+
+
+def test_below_its_usage_it_is_refused_and_looked_at_again_before_it_is_done(root: Path, tmp_path: Path) -> None:
+    found = planned(root, max_bytes=100 * MIB)
+    assert isinstance(found, Refusal)
+    assert found.code == "below-usage"
+    plan = a_plan(root, max_bytes=195 * MIB)
+    write(root / f"sys/fs/cgroup{GROUP}/memory.current", f"{196 * MIB}\n")
+    with pytest.raises(RefusedError) as refused:
+        Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state")).apply(plan)
+    assert "would be killed" in refused.value.reasons[0].text
+    assert isinstance(planned(root, max_bytes=100 * MIB, even_below_usage=True), Plan)
+
+
+def test_a_tighter_limit_above_is_named(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path / "root")
+    machine.add_v2("/system.slice", memory_max=250 * MIB)
+    plan = a_plan(machine.proc.parent, max_bytes=400 * MIB)
+    assert {"path": "/system.slice", "limit_bytes": 250 * MIB, "above": "system.slice"} in [
+        text.values for text in plan.warnings
+    ]
+
+
+def test_policy_and_score_act_from_the_next_start(root: Path) -> None:
+    plan = a_plan(root, oom_policy="kill", oom_score_adj=-500)
+    assert [step.action for step in plan.steps] == ["edit-file", "run-program"]
+    assert plan.steps[0].effect.value == "after-restart"
+    assert "OOMPolicy=kill\nOOMScoreAdjust=-500\n" in plan.steps[0].parameters["edits"][0]["new"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"oom_policy": "maybe"}, "oom-policy"),
+        ({"oom_score_adj": -2000}, "oom-score-adj"),
+        ({"max_bytes": 300 * MIB, "high_bytes": 400 * MIB}, "high-above-max"),
+    ],
+)
+def test_values_that_systemd_would_ignore_are_refused(root: Path, wish: dict[str, object], code: str) -> None:
+    found = planned(root, **wish)
+    assert isinstance(found, Refusal)
+    assert found.code == code
+
+
+def test_the_shown_shell_writes_the_same_dropin(root: Path, tmp_path: Path) -> None:
+    plan = a_plan(root, max_bytes=400 * MIB)
+    before = tree_bytes(root)
+    run_shell(shell_of(plan, str(root)))
+    shown = (root / f"etc/systemd/system/{UNIT}.d/50-oomlens.conf").read_bytes()
+    run_shell(shell_of(plan, str(root), undo=True))
+    engine = Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state"))
+    engine.apply(plan)
+    assert (root / f"etc/systemd/system/{UNIT}.d/50-oomlens.conf").read_bytes() == shown
+    assert before.keys() <= tree_bytes(root).keys()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_as_a_person_types_it(root: Path, capsys: pytest.CaptureFixture[str], language: str) -> None:
+    code = main(["plan", "limit", "unit", "db", "--max", "1G", "--root", str(root), "--lang", language])
+    out, _ = capsys.readouterr()
+    assert code == 0
+    assert "+MemoryMax=1G" in out
+    code = main(["plan", "limit", "unit", "no\x1b[2J", "--root", str(root), "--lang", language])
+    _, err = capsys.readouterr()
+    assert code == 1
+    assert "\x1b" not in err

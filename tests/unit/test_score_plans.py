@@ -1,0 +1,130 @@
+"""`protect` and `sacrifice` on a machine of files: who is changed, who would die instead, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oomlens.host.read.reader import Reader
+from oomlens.host.read.score_facts import read_score_facts
+from oomlens.model.plan import Check, Plan, Proposal, Refusal
+from oomlens.plan.kinds.score import propose
+from oomlens.plan.score.facts import ScoreWish
+from support.fake_machine import FakeMachine, fake_machine, write
+from support.fake_systemd import FakeSystemd
+from support.plans import apply_and_roll_back
+
+GROUP = "/system.slice/db.service"
+CONTAINER = "c0ffee" + "0" * 58
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeMachine:
+    found = fake_machine(tmp_path / "root")
+    write(found.cgroup / "cgroup.controllers", "memory\n")
+    found.add_v2(GROUP)
+    found.add_v2(f"/system.slice/docker-{CONTAINER}.scope")
+    found.add_process(1, b"systemd", ppid=0, anon_kb=9000)
+    found.add_process(50, b"postgres", ppid=1, anon_kb=50_000, cgroup=f"0::{GROUP}", start_ticks=500)
+    found.add_process(51, b"postgres", ppid=50, anon_kb=150_000, cgroup=f"0::{GROUP}", start_ticks=600)
+    found.add_process(60, b"sh) 1 2 (", anon_kb=90_000, start_ticks=700)
+    found.add_process(70, b"app", anon_kb=9000, adj=50, cgroup=f"0::/system.slice/docker-{CONTAINER}.scope")
+    write(found.proc.parent / "usr/lib/systemd/system/db.service", "[Service]\nExecStart=/bin/db\n")
+    return found
+
+
+def proposal(machine: FakeMachine, kind: str, target: str, adj: int | None = None) -> Proposal:
+    root = machine.proc.parent
+    reader = Reader(root, FakeSystemd(root, {"db.service": GROUP}))
+    wish = ScoreWish(kind, target, adj)
+    (found,) = propose(wish, read_score_facts(reader, target, wish.wanted))
+    return found
+
+
+def planned(machine: FakeMachine, kind: str, target: str, adj: int | None = None) -> Plan:
+    found = proposal(machine, kind, target, adj)
+    assert isinstance(found, Plan), found
+    return found
+
+
+def paths(plan: Plan) -> list[str]:
+    return [str(step.parameters.get("path", step.action)) for step in plan.steps]
+
+
+def test_the_postmaster_is_protected_and_its_backends_are_not(machine: FakeMachine) -> None:
+    plan = planned(machine, "protect", "db.service")
+    dropin = "/etc/systemd/system/db.service.d/50-oomlens.conf"
+    assert paths(plan) == ["/proc/50/oom_score_adj", dropin, "run-program"]
+    text = plan.steps[1].parameters["edits"][0]["new"]
+    assert "OOMScoreAdjust=-500\n" in text
+    assert 'Environment="PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj"\n' in text
+    assert 'Environment="PG_OOM_ADJUST_VALUE=0"\n' in text
+    assert plan.steps[1].effect.value == "after-restart"
+    assert Check("capability", "CAP_SYS_RESOURCE") in plan.preconditions
+
+
+def test_an_innocent_that_would_die_instead_is_named(machine: FakeMachine) -> None:
+    plan = planned(machine, "protect", "51")
+    (text,) = [text for text in plan.warnings if "innocent" in text.text]
+    assert (text.values["pid"], text.values["held_bytes"]) == (60, 90_000 * 1024)
+    assert [term.value for term in plan.arithmetic] == ["postgres[51]", "sh) 1 2 ([60]"]
+
+
+def test_a_protection_that_changes_nothing_says_nothing_of_others(machine: FakeMachine) -> None:
+    assert not [text for text in planned(machine, "protect", "60", -100).warnings if "instead" in text.text]
+
+
+def test_sacrifice_needs_no_capability_and_comes_back(machine: FakeMachine, tmp_path: Path) -> None:
+    plan = planned(machine, "sacrifice", "60")
+    assert [check.kind for check in plan.preconditions] == []
+    root = machine.proc.parent
+    application = apply_and_roll_back(plan, root, tmp_path / "state", FakeSystemd(root, {}))
+    assert application.steps[plan.steps[0].id].before == {"value": "0"}
+
+
+def test_applied_to_a_unit_it_comes_back_to_the_byte(machine: FakeMachine, tmp_path: Path) -> None:
+    root = machine.proc.parent
+    plan = planned(machine, "sacrifice", "db.service", 300)
+    assert [path for path in paths(plan) if "oom_score_adj" in path] == ["/proc/51/oom_score_adj", "/proc/50/oom_score_adj"]  # fmt: skip
+    apply_and_roll_back(plan, root, tmp_path / "state", FakeSystemd(root, {"db.service": GROUP}))
+
+
+def test_a_container_is_changed_now_and_its_next_one_by_hand(machine: FakeMachine) -> None:
+    plan = planned(machine, "protect", "c0ffee", -300)
+    assert paths(plan) == ["/proc/70/oom_score_adj", "by-hand"]
+    assert plan.safety.value == "safe"
+    assert "docker run --oom-score-adj=-300 …" in plan.steps[1].parameters["commands"]
+
+
+def test_a_name_that_is_a_trap_is_quoted(machine: FakeMachine) -> None:
+    plan = planned(machine, "protect", "60")
+    assert plan.steps[-1].parameters["commands"] == ["choom -n -500 -- 'sh) 1 2 (' …"]
+
+
+def test_a_unit_that_does_not_run_gets_its_dropin_alone(machine: FakeMachine) -> None:
+    write(machine.proc.parent / "usr/lib/systemd/system/idle.service", "[Service]\nExecStart=/bin/x\n")
+    assert paths(planned(machine, "sacrifice", "idle"))[0] == "/etc/systemd/system/idle.service.d/50-oomlens.conf"
+
+
+@pytest.mark.parametrize(
+    ("target", "adj", "code"),
+    [("51", -1000, "never"), ("51", 2000, "adj"), ("99", None, "no-target"), ("nothing", None, "no-target")],
+)
+def test_what_should_not_be_done_is_refused(machine: FakeMachine, target: str, adj: int | None, code: str) -> None:
+    found = proposal(machine, "protect", target, adj)
+    assert isinstance(found, Refusal)
+    assert found.code == code
+
+
+def test_nobody_left_to_kill_is_refused(tmp_path: Path) -> None:
+    machine = fake_machine(tmp_path / "root")
+    machine.add_process(1, b"init", ppid=0, anon_kb=9000)
+    machine.add_process(50, b"all", anon_kb=150_000, start_ticks=500)
+    root = machine.proc.parent
+    wish = ScoreWish("protect", "50", -1000, nobody_else=False)
+    facts = read_score_facts(Reader(root, FakeSystemd(root, {})), "50", -1000)
+    assert facts.after is not None
+    assert facts.after.pid is None
+    (found,) = propose(wish, facts)
+    assert isinstance(found, Refusal)
