@@ -106,13 +106,26 @@ def test_dry_run_shows_the_diff_and_does_nothing(machine: FakeMachine, capsys: p
     assert "+two" in out
 
 
-def test_refused_tells_why_and_what_to_run_by_hand(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_tells_why(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
     plan = a_plan(Check("free-bytes", "/etc", 1 << 60))
     code, out, err = run(capsys, machine, "apply", plan_file(machine, plan), "--yes", "--format", "json")
     (told,) = json.loads(out)
     assert (code, told["application"]) == (1, None)
     assert "are free on its disk" in err
+    assert "sudo" not in err
+
+
+def test_where_only_permission_is_missing_the_owner_gets_the_commands(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(machine.proc / "self/status", "CapEff:\t0000000000000000\n")
+    before = tree_bytes(machine.proc.parent)
+    plan = a_plan(Check("capability", "CAP_SYS_RESOURCE"))
+    code, _, err = run(capsys, machine, "apply", plan_file(machine, plan), "--yes")
+    assert code == 1
+    assert "CAP_SYS_RESOURCE" in err
     assert "sudo sed -i -f - " in err
+    assert tree_bytes(machine.proc.parent) == before
 
 
 def test_a_changed_file_asks_for_a_new_plan(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:

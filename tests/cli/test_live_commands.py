@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from oomlens.cli.main import main
+from oomlens.model.history import HostFigures
 from support.fake_machine import FakeMachine, fake_machine, write
+from support.history import sample, write_history
 
 CONTAINER = "c0ffee" + "0" * 58
 
@@ -101,7 +106,67 @@ def test_status_of_one_process(machine: FakeMachine, capsys: pytest.CaptureFixtu
     assert "db.service" in out
     found = document(capsys, machine, "status", "--pid", "50")
     assert [process["pid"] for process in found["processes"]] == [50]
-    assert [usage["path"] for usage in found["cgroups"]] == ["/system.slice/db.service"]
+    # Its own cgroup and all above it.
+    assert [usage["path"] for usage in found["cgroups"]] == ["/", "/system.slice", "/system.slice/db.service"]
+
+
+def test_status_of_one_process_says_why_a_size_is_unknown(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, machine, "status", "--pid", "50")
+    assert "unknown: pss_bytes: 1 (this kernel does not provide it)" in out
+    write(machine.proc / "50/smaps_rollup", "5500-7ff rollup\nRss: 9 kB\nPss:                1024 kB\nPss_Anon: 7 kB\n")
+    _, out, _ = run(capsys, machine, "status", "--pid", "50")
+    assert "unknown" not in out
+    assert any(line.split() == ["shared", "out", "(PSS)", "1", "MiB"] for line in out.splitlines())
+
+
+def test_before_4_14_the_shared_out_size_is_the_sum_of_all_mappings(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(machine.proc / "50/smaps", "0-1 r\nRss: 9 kB\nPss: 1000 kB\nSwapPss: 5 kB\n1-2 r\nPss: 24 kB\n")
+    found = document(capsys, machine, "status", "--pss")
+    assert {each["pid"]: each["pss_bytes"] for each in found["processes"]} == {1: None, 50: 1024 << 10, 51: None}
+    assert {"what": "pss_bytes: 2", "why": "not-provided"} in found["gaps"]
+
+
+def test_status_of_a_unit_tells_its_limits_parts_and_events(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.add_v2("/system.slice", memory_max=500 << 20)
+    machine.add_v2(
+        "/system.slice/db.service", memory_max="max", memory_high=150 << 20, memory_current=190 << 20, memory_oom_group=1,
+        memory_stat=f"anon {150 << 20}\nfile {40 << 20}\nactive_file {30 << 20}\ninactive_file {10 << 20}",
+        memory_events="low 0\nhigh 12\nmax 3\noom 2\noom_kill 1",
+    )  # fmt: skip
+    _, out, _ = run(capsys, machine, "status", "--unit", "db")
+    lines = [line.split() for line in out.splitlines()]
+    for expected in (
+        "memory.max none", "memory.high 150 MiB", "limited by /system.slice (500 MiB)", "in use 190 MiB",
+        "not to be dropped 150 MiB", "anon 150 MiB", "memory.oom.group 1", "events low 0, high 12, max 3, oom 2, oom_kill 1",
+    ):  # fmt: skip
+        assert expected.split() in lines
+    _, out, _ = run(capsys, machine, "status")
+    assert (
+        "! /system.slice/db.service: 150 MiB cannot be reclaimed, so memory.high (150 MiB) slows its processes" in out
+    )
+
+
+def test_details_of_the_machine(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, machine, "status", "--details")
+    assert "huge_pages_total" in out
+    (zone,) = [line.split() for line in out.splitlines() if line.startswith("0 Normal")]
+    # 50000, 100, 125, 150 and 250000 pages; 8 blocks of order 0, 4 of order 1 and one of order 2
+    assert zone == ["0", "Normal", "195", "MiB", "400", "KiB", "500", "KiB", "600", "KiB", "977", "MiB", "order", "2"]
+    assert "swappiness" in out
+
+
+def test_kills_are_told_where_they_happened(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Version 2 counts a kill in every cgroup above it too."""
+    machine.add_v2("/system.slice", memory_events="oom_kill 5")
+    machine.add_v2("/system.slice/db.service", memory_events="oom_kill 3")
+    _, out, _ = run(capsys, machine, "status")
+    assert "out-of-memory kills since boot: 4\n  3 in /system.slice/db.service\n  2 in /system.slice\n" in out
 
 
 @pytest.mark.parametrize("option", [("--unit", "db"), ("--unit", "db.*"), ("--container", "c0ffee")])
@@ -141,3 +206,120 @@ def test_a_root_without_proc_is_an_error(tmp_path: Path, capsys: pytest.CaptureF
         code, out, err = run(capsys, nothing, verb)
         assert (code, out) == (1, "")
         assert "--root" in err
+
+
+def test_predict_answers_for_some_cgroups_alone(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    def paths(*names: str) -> list[str]:
+        asked = [word for name in names for word in ("--cgroup", name)]
+        return [scope["path"].rsplit("/", 1)[1][:9] for scope in document(capsys, machine, "predict", *asked)["scopes"]]
+
+    assert paths("db") == paths("db.service") == paths("system.slice/db*") == ["db.servic"]
+    assert paths("c0ffee00") == ["docker-c0"]
+    assert sorted(paths("c0ff", "db")) == ["db.servic", "docker-c0"]
+    code, out, err = run(capsys, machine, "predict", "--cgroup", "web")
+    assert (code, out) == (1, "")
+    assert "no cgroup with a limit of its own is called web" in err
+
+
+def test_cgroups_beyond_the_nearest_are_a_line_each(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(8):
+        machine.add_v2(f"/x{number}", memory_max=(400 + number) << 20)
+    machine.add_process(60, b"late", anon_kb=400, cgroup="0::/x7")
+    code, out, _ = run(capsys, machine, "predict")
+    assert code == 0
+    assert "4 more cgroups with a limit, the nearest first:" in out
+    # 407 MiB of room and 400000 kB of free swap
+    assert any(line.split() == ["798", "MiB", "late[60]", "/x7"] for line in out.splitlines())
+
+
+def growing_past(machine: FakeMachine) -> Path:
+    """An hour in which the use of the machine of 1 GB has grown by 51 kB a second, up to now."""
+    now = time.time()
+    figures = [
+        HostFigures(
+            total_bytes=1_000_000 << 10, available_bytes=(300_000 << 10) + (360 - number) * (500 << 10),
+            swap_total_bytes=500_000 << 10, swap_free_bytes=400_000 << 10, oom_kills=4,
+        )
+        for number in range(360)
+    ]  # fmt: skip
+    samples = [
+        sample(round(now - (360 - number) * 10, 3), host=one, boot_id=None) for number, one in enumerate(figures)
+    ]
+    folder = machine.proc.parent / "history"
+    write_history(folder, samples)
+    return folder
+
+
+def test_with_a_history_it_is_said_when(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = growing_past(machine)
+    whole = document(capsys, machine, "predict", "--history", str(folder))["scopes"][0]
+    # 700000 kB are left, at 50 kB a second: 14000 s.
+    assert whole["distance_bytes"] == 700_000 << 10
+    assert whole["when"]["seconds"] == pytest.approx(14_000, rel=0.01)
+    assert whole["when"]["slope_bytes_per_second"] == pytest.approx(50 << 10, rel=0.01)
+    _, out, _ = run(capsys, machine, "predict", "--history", str(folder))
+    assert "grows by 2.9 MiB a minute: in about 3.9 h if it goes on so" in out
+    sooner = document(capsys, machine, "predict", "--history", str(folder), "--what-if", "50=+350000K")["scopes"][0]
+    assert sooner["when"]["seconds"] == pytest.approx(7_000, rel=0.01)
+
+
+def test_without_a_past_nothing_is_said_of_when(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(scope["when"] is None for scope in document(capsys, machine, "predict")["scopes"])
+    code, _, err = run(capsys, machine, "predict", "--history", str(machine.proc / "nowhere"))
+    assert code == 0  # the rest of the answer is there
+    assert "could not read" in err
+
+
+def test_watch_answers_again_and_again_a_document_a_line(machine: FakeMachine) -> None:
+    command = [sys.executable, "-m", "oomlens", "predict", "--root", str(machine.proc.parent), "--format", "jsonl"]
+    child = subprocess.Popen([*command, "--watch", "0.5"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    try:
+        lines = [child.stdout.readline() for _ in range(3)]
+    finally:
+        child.terminate()
+        child.wait(timeout=10)
+        child.stdout.close()
+    times = [json.loads(line)["time_seconds"] for line in lines]
+    assert times == sorted(set(times))
+
+
+def test_one_json_document_cannot_be_watched(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, machine, "predict", "--watch", "1s", "--format", "json")
+    assert (code, out) == (2, "")
+    assert "--format jsonl" in err
+
+
+def test_what_is_not_there_is_told_before_anybody_waits(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = time.monotonic()
+    code, _, _ = run(capsys, machine, "predict", "--sample", "10m", "--cgroup", "web")
+    assert code == 1
+    assert time.monotonic() - begun < 30
+
+
+def test_containers_are_called_as_their_engine_calls_them(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = machine.proc.parent
+    write(
+        root / f"var/lib/docker/containers/{CONTAINER}/config.v2.json",
+        json.dumps({"Name": "/shop-web-1", "Config": {}}),
+    )
+    found = document(capsys, machine, "status", "--container", "shop-web-1")
+    assert [process["pid"] for process in found["processes"]] == [51]
+    _, out, _ = run(capsys, machine, "predict", "--cgroup", "shop-web-1")
+    assert out.startswith("shop-web-1 (/system.slice/docker-c0ffee")
+    pod = "/kubepods.slice/kubepods-pod11111111_2222_3333_4444_555555555555.slice"
+    inner = f"{pod}/cri-containerd-{'ab' * 32}.scope"
+    machine.add_v2(pod)
+    machine.add_v2(inner, memory_max=100 << 20)
+    machine.add_process(70, b"api", anon_kb=9, cgroup=f"0::{inner}")
+    log = root / f"var/log/containers/api-7d9_shop_main-{'ab' * 32}.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/nowhere")
+    code, out, err = run(capsys, machine, "predict", "--cgroup", "shop/api-7d9")
+    assert (code, err) == (0, "")
+    assert out.startswith("shop/api-7d9 / main (/kubepods.slice")
+    assert "next victim: api[70]" in out

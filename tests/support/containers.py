@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from oomlens.apply.engine import Engine as ApplyEngine
+from oomlens.apply.journal import Application, Journal
+from oomlens.apply.machine import Machine
 from oomlens.cli.planning import limit_container
 from oomlens.host.read.reader import Reader
 from oomlens.i18n import english
 from oomlens.model.plan import Plan, Proposal, Refusal, Step
 from oomlens.render.plan import told
-from support.fake_engine import FakeEngine, serving
+from support.fake_engine import FakeContainer, FakeEngine, serving
 
 MIB = 1 << 20
 
@@ -59,3 +62,18 @@ def live_step(plan: Plan) -> Step:
 def words(plan: Plan) -> str:
     """Why, and what it warns of, in English."""
     return "\n".join(told(text, english) for text in (*plan.why, *plan.warnings))
+
+
+def engine_for(fake: FakeEngine, state: Path) -> ApplyEngine:
+    return ApplyEngine(Machine(fake.root), Journal(state))
+
+
+def applied(fake: FakeEngine, state: Path, *argv: str) -> Application:
+    result = engine_for(fake, state).apply(plan_for(fake, *argv))
+    assert result.application is not None
+    return result.application
+
+
+def set_for(container: FakeContainer) -> tuple[int, int, int, int]:
+    """As the engine says, and as the kernel does: memory, memory with swap."""
+    return container.memory, container.memsw, container.k_memory, container.k_memsw

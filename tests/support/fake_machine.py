@@ -79,11 +79,16 @@ class FakeMachine:
         namespace_pid: int | None = None,
         cgroup: str = "0::/",
         cmdline: bytes = b"",
+        stat_pages: int | None = None,
     ) -> Path:
-        """A process of /proc; without memory lines where it is a kernel thread or a zombie."""
+        """A process of /proc; without memory lines where it is a kernel thread or a zombie.
+
+        stat_pages: the resident size in /proc/PID/stat, by default that of status.
+        """
+        rss_pages = (anon_kb + file_kb + shmem_kb) * 1024 // PAGE if stat_pages is None else stat_pages
         folder = self.proc / str(pid)
-        stat = b"%d (%b) %b %d 1 1 0 -1 %d 9 0 7 0 30 12 0 0 20 0 %d 0 %d 0 0 0\n" % (
-            pid, comm, state.encode(), ppid, flags, threads, start_ticks,
+        stat = b"%d (%b) %b %d 1 1 0 -1 %d 9 0 7 0 30 12 0 0 20 0 %d 0 %d 0 %d 0\n" % (
+            pid, comm, state.encode(), ppid, flags, threads, start_ticks, rss_pages,
         )  # fmt: skip
         write(folder / "stat", stat)
         spaces = "" if namespace_pid is None else f"\t{namespace_pid}"

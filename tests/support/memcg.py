@@ -22,15 +22,23 @@ def _v2_root() -> Path | None:
     return None
 
 
-@contextmanager
-def own_memcg(limit_bytes: int) -> Iterator[Path]:
-    """The folder of a new memory cgroup with that limit and no swap; removed at the end."""
+def memcg_root() -> tuple[Path, int]:
+    """Where memory cgroups can be made, and their version; skips where there is no such place."""
     if os.geteuid() != 0:
         pytest.skip("needs root to make a memory cgroup")
     v1 = Path("/sys/fs/cgroup/memory")
-    root = v1 if (v1 / "memory.limit_in_bytes").exists() else _v2_root()
+    if (v1 / "memory.limit_in_bytes").exists():
+        return v1, 1
+    root = _v2_root()
     if root is None:
         pytest.skip("no memory controller here")
+    return root, 2
+
+
+@contextmanager
+def own_memcg(limit_bytes: int) -> Iterator[Path]:
+    """The folder of a new memory cgroup with that limit and no swap; removed at the end."""
+    root, version = memcg_root()
     folder = root / f"oomlens-test-{os.getpid()}-{next(_numbers)}"
     try:
         folder.mkdir()
@@ -39,10 +47,10 @@ def own_memcg(limit_bytes: int) -> Iterator[Path]:
     try:
         limits = (
             ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
-            if root == v1
+            if version == 1
             else ("memory.max", "memory.swap.max")
         )
-        for name, value in zip(limits, (limit_bytes, limit_bytes if root == v1 else 0), strict=True):
+        for name, value in zip(limits, (limit_bytes, limit_bytes if version == 1 else 0), strict=True):
             if (folder / name).exists():
                 (folder / name).write_text(str(value), encoding="ascii")
         yield folder

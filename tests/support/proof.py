@@ -9,14 +9,18 @@ from pathlib import Path
 
 
 def proven(file: str, remedy: str, where: str, what: str, result: str = "proven", *, kernel: str | None = None) -> None:
-    """Writes a row, in place of the one that said the same of the same place. kernel: default, the running one."""
+    """Writes a row, in place of the one that said the same of the same place. kernel: default: the running one."""
     folder = os.environ.get("OOMLENS_PROOF")
     if not folder:
         return
+    kernel = kernel or os.uname().release.split("-")[0]
     path = Path(folder) / f"{file}.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    rows = [row for row in rows if (row["remedy"], row["where"], row["what"]) != (remedy, where, what)]
-    kernel = kernel or os.uname().release.split("-")[0]
+    rows = [
+        row
+        for row in rows
+        if (row["remedy"], row["where"], row["kernel"], row["what"]) != (remedy, where, kernel, what)
+    ]
     rows.append(
         {
             "remedy": remedy,

@@ -283,6 +283,20 @@ def test_links_of_another_tree_stay_inside_it(root: Path) -> None:
     assert (root / "etc/fstab").is_symlink()
 
 
+def test_a_link_of_this_machine_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(FSTAB)
+    (tmp_path / "link").symlink_to("real")
+    plan = plan_of(edit_file(str(tmp_path / "link"), FileFact("x", FSTAB), FSTAB + b"# more\n", T))
+    engine = Engine(Machine(), Journal(tmp_path / "state"))
+    application = engine.apply(plan).application
+    assert application is not None
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == FSTAB + b"# more\n"
+    engine.rollback(application)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == FSTAB
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 def test_owners_are_kept_and_restored(root: Path) -> None:
     os.chown(root / "etc/fstab", 12, 34)

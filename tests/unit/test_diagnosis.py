@@ -21,9 +21,10 @@ from oomlens.diagnose.page import diagnosis_of
 from oomlens.diagnose.rule import Rule
 from oomlens.diagnose.rules import RULES
 from oomlens.diagnose.series import all_series, clusters, subject_of
-from oomlens.diagnose.sizing import GIB, MIB, raised_limit, swap_size
 from oomlens.i18n import english, translator
 from oomlens.kernel.cgroup_names import names_of
+from oomlens.kernel.limit_sizes import raised_limit
+from oomlens.kernel.swap_sizes import GIB, MIB, swap_size
 from oomlens.model.finding import Evidence, Finding, Incident, Outcome, Verdict
 from oomlens.model.report import Kind, Report
 from oomlens.render import diagnosis as page

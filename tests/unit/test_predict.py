@@ -146,6 +146,25 @@ def test_a_margin_within_the_counters_error_is_not_certain() -> None:
     assert first_scope(apart).certain is True
 
 
+def test_the_size_of_stat_is_compared_where_status_sums_exactly() -> None:
+    # Status says that 10 is larger, stat, which badness reads too, that 11 is; 10 MiB are 2560 pages.
+    both = (process(10, 11 * MIB, stat_rss_pages=2560), process(11, 10 * MIB, stat_rss_pages=2570))
+    middle = first_scope(machine(*both, kernel_release="6.18.1"))
+    assert order(middle) == [11, 10]
+    assert middle.margin_bytes == 10 * 4096
+    # What is left is the counter of swap entries, 62 pages each on two processors.
+    assert middle.certain is False
+    assert middle.candidates[0].why == "rss 2570 + swap 0 + pgtables 0 = 2570 pages"
+    assert order(first_scope(machine(*both, kernel_release="6.1.0"))) == [10, 11]
+    assert order(first_scope(machine(*both, kernel_release="7.2.0"))) == [10, 11]
+
+
+def test_without_swap_the_sizes_of_stat_are_certain() -> None:
+    meminfo = {"mem_total_bytes": 4 * GIB, "mem_available_bytes": GIB, "swap_total_bytes": 0, "swap_free_bytes": 0}
+    both = (process(10, 10 * MIB, stat_rss_pages=2560), process(11, 10 * MIB, stat_rss_pages=2561))
+    assert first_scope(machine(*both, kernel_release="6.18.1", meminfo=meminfo)).certain is True
+
+
 def test_the_machines_distance_is_what_is_available_and_the_free_swap() -> None:
     scope = first_scope(machine(process(10, MIB)))
     assert scope.distance_bytes == 2 * GIB

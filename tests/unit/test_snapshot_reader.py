@@ -27,6 +27,7 @@ def read(machine: FakeMachine, **options: int | None) -> Snapshot:
         ticks_per_second=100,
         now_seconds=7.0,
         command_lines=options.get("command_lines", 0),
+        policies=bool(options.get("policies")),
     )
 
 
@@ -49,7 +50,7 @@ def test_the_host_is_read_with_units_in_the_keys(machine: FakeMachine) -> None:
     assert host.meminfo["huge_pages_total"] == 3
     assert host.oom_kills == 4
     assert (host.kernel_release, host.uptime_seconds, host.cpus) == ("6.12.0", 1234.5, 4)
-    assert host.swaps == (Swap("/dir\\040x/swap", "file", 512_000_000, 102_400_000, -2),)
+    assert host.swaps == (Swap("/dir x/swap", "file", 512_000_000, 102_400_000, -2),)
     assert host.zrams == (Zram("zram0", 1000, 800, 200, 250, 0),)
     assert host.pressure["io"].some == Stall(1.5, 0.5, 0.25, 2.5)
     assert host.pressure["io"].full is None
@@ -111,6 +112,13 @@ def test_the_memory_of_an_ended_main_thread_is_that_of_the_others(machine: FakeM
     write(folder / "task/10/status", "Name:\tx\n" + memory_lines(40, 0, 0, 4, 4))
     process = only(machine)
     assert (process.rss_bytes, process.swap_bytes) == (40960, 4096)
+    assert process.stat_rss_pages is None
+
+
+def test_the_resident_size_of_stat_stands_beside_the_sum(machine: FakeMachine) -> None:
+    machine.add_process(9, b"a) R 1", anon_kb=40, stat_pages=7)
+    process = only(machine)
+    assert (process.rss_bytes, process.stat_rss_pages) == (40960, 7)
 
 
 def test_kernels_without_a_split_resident_size_give_the_sum_alone(machine: FakeMachine) -> None:
@@ -233,3 +241,33 @@ def test_hidden_processes_are_told(machine: FakeMachine, monkeypatch: pytest.Mon
     assert Gap("processes", "hidden-by-hidepid") in read(machine).gaps
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert Gap("processes", "hidden-by-hidepid") not in read(machine).gaps
+
+
+def test_of_several_trees_the_part_that_is_mounted_there_counts(machine: FakeMachine) -> None:
+    """A container that has its own tree and, at another place, the host's."""
+    here = machine.cgroup
+    write(
+        machine.proc / "self/mountinfo",
+        "30 1 0:28 /../../x /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
+        f"31 1 0:28 /kubepods {here} ro - cgroup2 cgroup2 rw\n",
+    )
+    write(machine.cgroup / "cgroup.controllers", "memory\n")
+    machine.add_v2("/pod1")
+    assert [usage.path for usage in read(machine).cgroups] == ["/kubepods", "/kubepods/pod1"]
+
+
+def test_without_hierarchy_a_limit_above_does_not_hold(machine: FakeMachine) -> None:
+    for path, limit in (("/", 1 << 40), ("/a", 1 << 30), ("/a/b", 2 << 30)):
+        machine.add_v1(path, limit_in_bytes=limit, use_hierarchy=0)
+    effective = {usage.path: usage.effective_max_bytes for usage in read(machine).cgroups}
+    assert effective == {"/": 1 << 40, "/a": 1 << 30, "/a/b": 2 << 30}
+
+
+def test_memory_policies_are_read_of_all_threads(machine: FakeMachine) -> None:
+    folder = machine.add_process(9)
+    write(folder / "task/9/numa_maps", "55d0c0000000 default file=/bin/x mapped=9\n7ffd default stack\n")
+    write(folder / "task/10/numa_maps", "55d0c0000000 bind:1 file=/bin/x mapped=9\n")
+    (process,) = read(machine, policies=1).processes
+    assert process.mempolicies == ("bind:1", "default")
+    (process,) = read(machine).processes
+    assert process.mempolicies is None

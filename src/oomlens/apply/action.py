@@ -17,7 +17,7 @@ def _never(_step: Step, _before: Json, _now: Json) -> bool:
     return False
 
 
-def _nothing(_step: Step, _before: Json, _machine: Machine) -> Text | None:
+def _none(_step: Step, _before: Json, _machine: Machine) -> Text | None:
     return None
 
 
@@ -30,7 +30,7 @@ class Doer:
     undo: puts the state `before` back; may be run again after it was interrupted. Raises StepError or OSError.
     torn(step, before, now): whether `now` can be what an interrupted `do` or `undo` of ours left behind.
     same(before, now): whether the target is as it was; default: equal.
-    obstacle(step, before, machine): why `before` cannot be put back now; looked at before anything is taken back. Raises OSError.
+    obstacle(step, before, machine): why `undo` would do harm now, looked at before anything is taken back; None: nothing.
     """
 
     name: str
@@ -39,4 +39,4 @@ class Doer:
     undo: Callable[[Step, Json, Machine], None]
     torn: Callable[[Step, Json, Json], bool] = _never
     same: Callable[[Json, Json], bool] = lambda before, now: bool(before == now)
-    obstacle: Callable[[Step, Json, Machine], Text | None] = _nothing
+    obstacle: Callable[[Step, Json, Machine], Text | None] = _none

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +19,16 @@ from oomlens.plan.actions import by_hand, edit_file, run_program
 
 
 class RefusedError(Exception):
-    """Nothing was changed (or all of it was put back): the reasons, and diffs where something else changed."""
+    """Nothing was changed (or all of it was put back): the reasons, and diffs where something else changed.
 
-    def __init__(self, reasons: tuple[Text, ...], diff: tuple[str, ...] = ()) -> None:
+    denied: it is a matter of permission alone, so somebody else may do it.
+    """
+
+    def __init__(self, reasons: tuple[Text, ...], diff: tuple[str, ...] = (), *, denied: bool = False) -> None:
         super().__init__("; ".join(reason.text for reason in reasons))
         self.reasons = reasons
         self.diff = diff
+        self.denied = denied
 
 
 @dataclass(slots=True)
@@ -39,6 +44,8 @@ class Result:
         return any(each in (Progress.DONE, Progress.UNDONE) for each in self.progress.values())
 
 
+# Checks that ask who we are, and not how things stand.
+_PERMISSIONS = ("capability", "root")
 Facts = Callable[[], Mapping[str, Any]]
 At = Callable[[str], None]
 
@@ -156,9 +163,11 @@ class Engine:
         if not todo:
             result.progress |= {step.id: Progress.SKIPPED for step in steps if step.id not in result.progress}
             return False
-        problems += problems_of(plan.preconditions, self._machine)
+        wrong = problems_of(plan.preconditions, self._machine)
+        denied = not problems and all(check.kind in _PERMISSIONS for check, _ in wrong)
+        problems += [text for _, text in wrong]
         if problems:
-            raise RefusedError(tuple(problems), tuple(diff))
+            raise RefusedError(tuple(problems), tuple(diff), denied=denied)
         return True
 
     def _do(self, step: Step, application: Application) -> Progress:
@@ -205,24 +214,25 @@ class Engine:
                 {"why": str(worse), "id": application.id},
             )
             raise RefusedError((*reasons, text)) from error
-        raise RefusedError((*reasons, Text(message("what was done before it has been taken back")))) from error
+        text = Text(message("what was done before it has been taken back"))
+        raise RefusedError((*reasons, text), denied=_denied(error)) from error
 
     def _refuse_what_changed(self, application: Application) -> None:
         problems: list[Text] = []
         diff: list[str] = []
         for step in self._to_undo(application):
-            record = application.steps[step.id]
-            if record.progress is not Progress.DONE or not _tells(step):
-                continue
-            doer = DOERS[step.action]
-            state = self._observe(step)
-            ours = application.status is Status.TAKING_BACK and doer.torn(step, record.before, state)
-            if not ours and not doer.same(record.after, state) and not doer.same(record.before, state):
-                problems.append(_text_of_change(step))
-                diff += _difference(step, record.after, state)
-            elif not doer.same(record.before, state):
-                obstacle = doer.obstacle(step, record.before, self._machine)
-                problems += [obstacle] if obstacle is not None else []
+            record, doer = application.steps[step.id], DOERS[step.action]
+            if record.progress is Progress.DONE and _tells(step):
+                state = self._observe(step)
+                if doer.same(record.before, state):
+                    continue  # it is as it was already
+                ours = application.status is Status.TAKING_BACK and doer.torn(step, record.before, state)
+                if not ours and not doer.same(record.after, state):
+                    problems.append(_text_of_change(step))
+                    diff += _difference(step, record.after, state)
+                    continue
+            obstacle = doer.obstacle(step, record.before, self._machine)
+            problems += [obstacle] if obstacle is not None else []
         if problems:
             raise RefusedError(tuple(problems), tuple(diff))
 
@@ -260,6 +270,15 @@ class Engine:
             progress[step.id] = Progress.UNDONE
         self._journal.append(application, {"event": Status.ROLLED_BACK})
         return progress
+
+
+def _denied(error: BaseException | None) -> bool:
+    """Whether the kernel did not permit it, or the file system is read-only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _settling(step: Step) -> bool:

@@ -10,7 +10,16 @@ from oomlens.host.write.cluster import patch
 from oomlens.model.plan import Json, Step
 from oomlens.plan.kubernetes.facts import Answer
 from oomlens.plan.kubernetes.memory_step import RESIZE
-from oomlens.plan.kubernetes.server_forms import MANAGER, WORDS, conflicts_in, restored_managers, state_of, value_patch
+from oomlens.plan.kubernetes.objects import mapping
+from oomlens.plan.kubernetes.server_forms import (
+    MANAGER,
+    WORDS,
+    conflicts_in,
+    container_in,
+    restored_managers,
+    state_of,
+    value_patch,
+)
 
 _TRIES = 5  # an object's status may change between being read and being patched
 
@@ -83,19 +92,19 @@ def put_back(step: Step, before: Json) -> None:
         _refuse_others(step, target, before, now)
         if now["memory"] == before["memory"]:
             break
-        body = value_patch(found, step.parameters, now["memory"], before["memory"])
+        body = value_patch(found, step.parameters, before["memory"], bare=bool(before.get("bare")))
         answer = target.patched(body, "JSON", resize=True)
         if answer.code == 200:
             break
-        if answer.code not in (409, 422) or _is_as(target, step, now):
-            raise StepError(target.told(answer))
+        if answer.code not in (409, 422) or _is_as(target, step, found):
+            hint = f"; delete the pod and roll back again: kubectl -n {target.namespace} delete pod {target.name}"
+            raise StepError(target.told(answer) + (hint if target.subresource else ""))
     _give_back(step, target, before)
 
 
-def _is_as(target: Target, step: Step, now: Json) -> bool:
-    """Whether the memory is still what it was when the patch was made: then it was refused for what it says."""
-    again = state_of(target.found(), step.parameters)
-    return bool(again["present"] and again["memory"] == now["memory"])
+def _is_as(target: Target, step: Step, then: dict[str, Any]) -> bool:
+    """Whether the container is still what it was when the patch was made: then it was refused for what it says."""
+    return container_in(target.found() or {}, step.parameters)[1] == container_in(then, step.parameters)[1]
 
 
 def _refuse_others(step: Step, target: Target, before: Json, now: Json) -> None:
@@ -116,7 +125,7 @@ def _give_back(step: Step, target: Target, before: Json) -> None:
         wanted = restored_managers(now["managed_fields"], before["managed_fields"], step.parameters, target.subresource)
         if wanted == now["managed_fields"]:
             return
-        version = found["metadata"].get("resourceVersion")
+        version = mapping(found, "metadata").get("resourceVersion")
         body = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
             {"op": "replace", "path": "/metadata/managedFields", "value": wanted},

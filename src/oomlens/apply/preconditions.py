@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from oomlens.apply.machine import Machine
+from oomlens.apply.swapoff import swapoff_problem
 from oomlens.host.read.container_engine import Engine, EngineError
 from oomlens.host.read.container_usage import in_use
 from oomlens.host.run import find_program
@@ -101,22 +102,8 @@ def absent(check: Check, machine: Machine) -> Text | None:
 
 
 def ram_for_swapoff(check: Check, machine: Machine) -> Text | None:
-    """Whether what a swap holds fits into the available RAM; target: its name in /proc/swaps."""
-    used = next((cells[3] for cells in _swaps(machine) if cells[0] == check.target), None)
-    available = next(
-        (line.split()[1] for line in _text(machine, "/proc/meminfo").splitlines() if line.startswith("MemAvailable:")),
-        None,
-    )
-    if used is None or available is None or int(used) <= int(available):
-        return None
-    return Text(
-        message("{swap} holds {used_bytes}, but only {available_bytes} of RAM are available to take them back"),
-        {"swap": check.target, "used_bytes": int(used) * 1024, "available_bytes": int(available) * 1024},
-    )
-
-
-def _swaps(machine: Machine) -> list[list[str]]:
-    return [line.rsplit(None, 4) for line in _text(machine, "/proc/swaps").splitlines()[1:]]
+    """Whether a swap can be turned off without killing; target: its name in /proc/swaps, with its blanks."""
+    return swapoff_problem(check.target, machine)
 
 
 def _text(machine: Machine, path: str) -> str:
@@ -158,20 +145,15 @@ ROWS: dict[str, Row] = {
 }
 
 
-def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[Text, ...]:
-    """What does not hold. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
-    found: list[Text] = []
+def problems_of(checks: Iterable[Check], machine: Machine) -> tuple[tuple[Check, Text], ...]:
+    """What does not hold, and why. A check of a kind that is not known does not hold: the plan is of a newer oomlens."""
+    found: list[tuple[Check, Text]] = []
     for check in checks:
-        row = ROWS.get(check.kind)
-        if row is None:
-            found.append(
-                Text(
-                    message("the plan asks for the check {kind}, which this version does not know"),
-                    {"kind": check.kind},
-                )
-            )
-            continue
-        problem = row(check, machine)
+        problem = ROWS.get(check.kind, _unknown)(check, machine)
         if problem is not None:
-            found.append(problem)
+            found.append((check, problem))
     return tuple(found)
+
+
+def _unknown(check: Check, _machine: Machine) -> Text:
+    return Text(message("the plan asks for the check {kind}, which this version does not know"), {"kind": check.kind})

@@ -142,11 +142,12 @@ def _as_json(plan: Plan, result: Result, verified: bool | None) -> dict[str, Any
 
 
 def _say_by_hand(plan: Plan, error: RefusedError, args: argparse.Namespace, tr: Translate) -> None:
-    """For whoever may do it: the exact commands. Not where the plan is of another state of things."""
+    """For whoever may do it, where that is all that is missing: the exact commands."""
     from oomlens.render.plan import shell
 
-    if error.diff:
-        say(tr("make the plan anew: oomlens plan {words}").format(words=shlex.join(plan.argv) or "…"))
+    if not error.denied:
+        if error.diff:
+            say(tr("make the plan anew: oomlens plan {words}").format(words=shlex.join(plan.argv) or "…"))
         return
     prefix = "" if str(args.root) == "/" else str(args.root)
     say(tr("whoever may do it can do the same by hand:"))

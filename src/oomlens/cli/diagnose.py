@@ -6,10 +6,12 @@ import argparse
 import shutil
 import sys
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from oomlens.cli import terminal
 from oomlens.cli.reading import Reading, add_source_arguments
+from oomlens.cli.recording.recorded import Recorded, add_history_arguments
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     parser.add_argument(
         "--incident", metavar="ID", help=tr("the incident with this id, or whose id begins so (default: the latest)")
     )
+    add_history_arguments(parser, tr)
     parser.add_argument("--format", choices=FORMATS, default="text", help=tr("how to print (default: text)"))
     parser.add_argument(
         "--redact",
@@ -62,10 +65,12 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     from oomlens.model.finding import Incident
     from oomlens.pipeline import merge
 
-    reading = Reading(args, tr)
+    reading, recorded = Reading(args, tr), Recorded(args, tr)
     texts = Texts() if args.format == "html" else None
     with closing(Spool()) as spool:
-        reports = list(merge(map(spool.keep, reading.reports(texts.decode if texts is not None else None))))
+        found = chain(reading.reports(texts.decode if texts is not None else None), recorded.reports())
+        reports = list(merge(map(spool.keep, found)))
+        reading.read += ["recorder"] * recorded.used
         reading.say_what_was_read()
         chosen, problem = choose(reports, args.incident, tr)
         if chosen is None:
@@ -73,6 +78,8 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
             return ExitCode.FAILED if problem else reading.code(found=False)
         whole = report_from_dict(spool.whole(chosen))
     text = texts.of(whole) if texts is not None else b""
+    past = recorded.past_of(whole)
+    reading.partly |= recorded.failed
     others = tuple(whole if report is chosen else report for report in reports)
     if args.redact:
         from oomlens.render.redact import Redaction
@@ -81,7 +88,8 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         others = tuple(redaction.report(report) for report in others)
         whole = next(report for report in others if report.id == whole.id)
         text = redaction.text(text.decode("utf-8", "backslashreplace")).encode()
-    _print(diagnosis_of(Incident(whole, others)), others, text, args, tr)
+        past = redaction.past(past) if past is not None else None
+    _print(diagnosis_of(Incident(whole, others), past), others, text, args, tr)
     return reading.code(found=True)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from oomlens.cli.reading import Reading
+from oomlens.cli.recording.recorded import Recorded
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
@@ -31,11 +33,13 @@ def diagnosed(reading: Reading, wanted: str | None, tr: Translate) -> Found:
     from oomlens.model.finding import Incident
     from oomlens.pipeline import merge
 
+    recorded = Recorded(reading.args, tr)
     with closing(Spool()) as spool:
-        reports = merge(map(spool.keep, reading.reports()))
+        reports = merge(map(spool.keep, chain(reading.reports(), recorded.reports())))
+        reading.read += ["recorder"] * recorded.used
         chosen, problem = choose(reports, wanted, tr)
         if chosen is None:
             return Found(reports, None, problem)
         whole = report_from_dict(spool.whole(chosen))
     others = tuple(whole if report is chosen else report for report in reports)
-    return Found(reports, diagnosis_of(Incident(whole, others)))
+    return Found(reports, diagnosis_of(Incident(whole, others), recorded.past_of(whole)))

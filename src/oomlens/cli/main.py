@@ -10,7 +10,21 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from oomlens import __version__
-from oomlens.cli import apply, diagnose, history, manual, plan, predict, rollback, scan, status, terminal, verify
+from oomlens.cli import (
+    apply,
+    diagnose,
+    history,
+    manual,
+    plan,
+    predict,
+    record,
+    rollback,
+    scan,
+    status,
+    terminal,
+    top,
+    verify,
+)
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
@@ -21,6 +35,8 @@ VERBS: tuple[ModuleType, ...] = (
     manual,
     status,
     predict,
+    top,
+    record,
     plan,
     apply,
     rollback,

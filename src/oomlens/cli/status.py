@@ -13,6 +13,8 @@ from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
 
 NAME = "status"
@@ -28,6 +30,7 @@ def epilog(tr: Translate) -> str:
   oomlens status --pid 1234                      all about one process
   oomlens status --unit nginx.service            a unit and its processes
   oomlens status --container 0f2b3fcdd257        a container by its id or name
+  oomlens status --details                       zones, nodes, kernel caches, settings too
   oomlens status --format json | jq .host        everything as numbers""")
 
 
@@ -35,21 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pid", type=int, metavar="PID", help=tr("only this process"))
     what.add_argument("--unit", metavar="PATTERN", help=tr("only this systemd unit or slice"))
-    what.add_argument("--container", metavar="ID", help=tr("only this container: id, its beginning, name, or pod uid"))
+    what.add_argument(
+        "--container",
+        metavar="ID",
+        help=tr("only this container: id, its beginning, name, or the pod's uid or namespace/name"),
+    )
     parser.add_argument(
         "-n", "--count", type=snapshots.at_least_one, default=10, metavar="N", help=tr("rows of each table (default: 10)")
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("text", "json", "jsonl"), default="text", help=tr("how to print (default: text)")
     )
+    shared = tr("also the proportional set sizes (PSS) of what is shown; takes time where processes are large")
+    parser.add_argument("--pss", action="store_true", help=shared)
+    more = tr("also every line of meminfo, reclaim, zones with their watermarks, nodes, kernel caches and settings")
+    parser.add_argument("--details", action="store_true", help=more)
     snapshots.add_root(parser, tr)
 
 
 def run(args: argparse.Namespace, tr: Translate) -> int:
     """Carries the verb out; returns the exit code."""
     text = args.format == "text"
-    one = frozenset() if args.pid is None else frozenset([args.pid])
-    whole = snapshots.read(args.root, command_lines=_how_many(args, text), pss=one, slabs=not text)
+    whole = snapshots.read_named(args.root, command_lines=_how_many(args, text), slabs=not text or args.details)
     if not whole.host.meminfo and not whole.processes:
         say(f"error: {tr('{root} has no readable /proc; mount it, or try another --root').format(root=args.root)}")
         return ExitCode.FAILED
@@ -59,20 +69,33 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
     if shown is None:
         say(f"error: {_not_found(args, tr)}")
         return ExitCode.FAILED
+    if args.pss or args.pid is not None:
+        shown = _with_pss(shown, args, text)
     if not text:
         _print_json(shown, [{"kind": risk.kind, **risk.values} for risk in risks_of(whole)], args.format)
         return ExitCode.DONE
-    from oomlens.render import status
+    from oomlens.render import status, status_details
 
     wanted = status.Wanted(_users(shown, args), risks_of(whole), args.count, args.count)
     if args.pid is not None:
-        (process,) = shown.processes
-        sys.stdout.write(status.render_process(process, shown, tr, wanted))
+        sys.stdout.write(status_details.render_process(shown, args.pid, tr, wanted))
     elif args.unit or args.container:
-        sys.stdout.write(status.render_some(shown, tr, wanted))
+        sys.stdout.write(status_details.render_cgroups(shown, tr, wanted))
     else:
-        sys.stdout.write(status.render(shown, tr, wanted))
+        details = status_details.render_host(shown.host, tr) if args.details else ""
+        sys.stdout.write(status.render(shown, tr, wanted) + details)
     return ExitCode.DONE
+
+
+def _with_pss(snapshot: Snapshot, args: argparse.Namespace, text: bool) -> Snapshot:
+    """With the proportional set sizes of what is shown."""
+    from oomlens.host.read.snapshot import with_sizes_shared_out
+    from oomlens.render.status import largest
+
+    shown: Sequence[Process] = snapshot.processes
+    if text and not (args.pid or args.unit or args.container):
+        shown = largest(snapshot.processes)[: args.count]
+    return with_sizes_shared_out(snapshot, frozenset(process.pid for process in shown), args.root / "proc")
 
 
 def _how_many(args: argparse.Namespace, text: bool) -> int | None:
@@ -81,9 +104,11 @@ def _how_many(args: argparse.Namespace, text: bool) -> int | None:
 
 def _chosen(snapshot: Snapshot, args: argparse.Namespace) -> Snapshot | None:
     """The part that was asked for; None where there is no such thing."""
+    from oomlens.predict.tree import ancestors
+
     if args.pid is not None:
         processes = tuple(process for process in snapshot.processes if process.pid == args.pid)
-        above = {process.cgroup for process in processes}
+        above = {path for process in processes for path in ancestors(process.cgroup)}
         cgroups = tuple(usage for usage in snapshot.cgroups if usage.path in above)
         return replace(snapshot, processes=processes, cgroups=cgroups) if processes else None
     if not args.unit and not args.container:
@@ -106,7 +131,8 @@ def _matches(usage: CgroupUsage, args: argparse.Namespace) -> bool:
         unit = names.unit or names.slice
         return unit is not None and (fnmatchcase(unit, args.unit) or unit == f"{args.unit}.service")
     wanted: str = args.container
-    return wanted in (names.container_name, names.pod_uid) or (names.container_id or "").startswith(wanted)
+    called = (names.container_name, names.pod_uid, names.pod_name)
+    return wanted in called or (bool(wanted) and (names.container_id or "").startswith(wanted))
 
 
 def _not_found(args: argparse.Namespace, tr: Translate) -> str:

@@ -13,18 +13,22 @@ from oomlens.diagnose.engine import diagnose
 from oomlens.diagnose.figures import Figures, figures_of
 from oomlens.diagnose.rules import RULES
 from oomlens.diagnose.series import Series, clusters
-from oomlens.diagnose.sizing import cap_for, counterfactuals, raised_limit, swap_size
+from oomlens.diagnose.sizing import cap_for, counterfactuals
+from oomlens.kernel.limit_sizes import raised_limit
+from oomlens.kernel.swap_sizes import swap_size
 from oomlens.model.diagnosis_codec import diagnosis_to_dict
 from oomlens.model.finding import Counterfactual, Diagnosis, Incident
+from oomlens.model.past import Past, past_to_dict
 
 
-def diagnosis_of(incident: Incident) -> Diagnosis:
-    """Everything that is said about an incident."""
+def diagnosis_of(incident: Incident, past: Past | None = None) -> Diagnosis:
+    """Everything that is said about an incident. past: what a recorded history tells of the time before it."""
     figures = figures_of(incident.report)
     findings = diagnose(incident, RULES)
     choice = choice_of(incident.report)
     what_if = counterfactuals(incident, figures, choice)
-    return Diagnosis(incident, findings, choice, what_if, advice_for(findings, context_of(incident, figures, what_if)))
+    advice = advice_for(findings, context_of(incident, figures, what_if))
+    return Diagnosis(incident, findings, choice, what_if, advice, past)
 
 
 def context_of(incident: Incident, figures: Figures, what_if: tuple[Counterfactual, ...]) -> Context:
@@ -64,6 +68,7 @@ def diagnosis_json(diagnosis: Diagnosis, series: Sequence[Series]) -> dict[str, 
     texts = {rule.id: (rule.title, rule.explanation) for rule in RULES}
     return {
         **diagnosis_to_dict(diagnosis, texts),
+        **({"history": past_to_dict(diagnosis.past)} if diagnosis.past is not None else {}),
         "series": [asdict(one) for one in series],
         "clusters": [asdict(one) for one in clusters(diagnosis.incident.others)],
     }

@@ -8,32 +8,13 @@ from __future__ import annotations
 from oomlens.diagnose.figures import Figures
 from oomlens.diagnose.series import same_subject
 from oomlens.i18n import message
+from oomlens.kernel.limit_sizes import FIRST_FACTOR, LEAST_STEP_BYTES, MOST_STEPS, NEXT_FACTOR, raised_limit
+from oomlens.kernel.swap_sizes import MIB, swap_size
 from oomlens.model.finding import Candidate, Choice, Counterfactual, Incident
 from oomlens.model.report import Kind, Report, Scope
 from oomlens.runtimes.jvm_need import heap_share
 from oomlens.runtimes.names import runtime_of
 from oomlens.runtimes.node import heap_for as node_heap
-
-MIB = 1 << 20
-GIB = 1 << 30
-# A killed peak is censored: a quarter more, and never less than 100 MiB; half more where it was killed before.
-_FIRST_STEP, _NEXT_STEP, _LEAST_STEP = 1.25, 1.5, 100 * MIB
-_STEPS = 3
-
-
-def raised_limit(limit_bytes: int, kills: int) -> int:
-    """The limit to try next: bytes, rounded up to 1 GiB above 4 GiB, 64 MiB, or 16 MiB below 512 MiB."""
-    factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
-    return _round_up(max(int(limit_bytes * factor), limit_bytes + _LEAST_STEP))
-
-
-def swap_size(ram_bytes: int) -> int:
-    """Swap for a machine, in bytes: twice the RAM up to 2 GiB, the RAM up to 8 GiB, then 4 GiB or a quarter (RHEL's table)."""
-    if ram_bytes <= 2 * GIB:
-        return _round_up(2 * ram_bytes)
-    if ram_bytes <= 8 * GIB:
-        return _round_up(ram_bytes)
-    return _round_up(min(max(4 * GIB, ram_bytes // 4), 16 * GIB))
 
 
 def cap_for(figures: Figures) -> int | None:
@@ -72,16 +53,16 @@ def _limit(incident: Incident, figures: Figures) -> Counterfactual | None:
     if incident.report.scope is not Scope.MEMCG or not limit:
         return None
     kills = kills_of(incident)
-    if kills > _STEPS:
+    if kills > MOST_STEPS:
         return None  # raising it again and again feeds a leak
     wanted = raised_limit(limit, kills)
-    factor = _NEXT_STEP if kills > 1 else _FIRST_STEP
+    factor = NEXT_FACTOR if kills > 1 else FIRST_FACTOR
     return Counterfactual(
         "limit",
         wanted,
         "bytes",
         "lower-bound",
-        f"max({factor} * {limit}, {limit} + {_LEAST_STEP}) rounded up = {wanted}",
+        f"max({factor} * {limit}, {limit} + {LEAST_STEP_BYTES}) rounded up = {wanted}",
         message(
             "Usage stood at the limit of {limit_bytes} when it was killed, so what it needed is not known: at"
             " least more than that. Try {to_bytes} next; if it is hit again at the same pace, it is a leak and"
@@ -200,8 +181,3 @@ def _score(choice: Choice) -> Counterfactual | None:
 
 def _second(choice: Choice) -> Candidate | None:
     return next((one for one in choice.candidates[1:] if not one.killed), None)
-
-
-def _round_up(size: int) -> int:
-    grain = GIB if size > 4 * GIB else 64 * MIB if size >= 512 * MIB else 16 * MIB
-    return -(-size // grain) * grain

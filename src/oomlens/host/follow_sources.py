@@ -46,9 +46,19 @@ def live_sources(arguments: Sequence[str], *, root: Path, notes: Tell) -> list[L
     return found
 
 
-def _kmsg(notes: Tell) -> Live | None:
+def kill_sources(root: Path, notes: Tell) -> list[Live]:
+    """What tells of the kernel's kills as they happen, of this machine or of the one whose root is mounted at `root`."""
+    if root == Path("/"):
+        return live_sources((), root=root, notes=notes)
+    ring = root / "dev/kmsg"
+    if ring.is_char_device() and (live := _kmsg(notes, ring)) is not None:
+        return [live]
+    return [GrowingFile(path) for name in _DEFAULT_FILES if (path := root / name).exists()]
+
+
+def _kmsg(notes: Tell, path: Path = Path("/dev/kmsg")) -> Live | None:
     try:
-        stream = KmsgStream(Path("/dev/kmsg"), from_end=True)
+        stream = KmsgStream(path, from_end=True)
     except OSError as error:
         notes(
             Note(

@@ -82,7 +82,7 @@ def epoch_of(release: str | None, columns: Collection[str] = ()) -> Epoch | None
     5.4 before 5.4.195 counts as E, though late ones are F; the two differ only among tasks with no points above zero.
     None: no release, and the columns fit several generations.
     """
-    version = _version(release)
+    version = version_of(release)
     if version is not None:
         if _RHEL6.match(release or ""):
             return Epoch.B
@@ -100,7 +100,7 @@ def epoch_of(release: str | None, columns: Collection[str] = ()) -> Epoch | None
 
 def tie_rule(release: str | None, columns: Collection[str] = ()) -> Tie | None:
     """Which of equals the kernel takes; None where release and columns leave it open."""
-    version = _version(release)
+    version = version_of(release)
     if version is None:
         if "rss_anon" in columns:
             return Tie.LAST_SCANNED
@@ -207,7 +207,8 @@ def _permille(own: int, adj: int, root: bool, totalpages: int) -> int:
     return min(max(badness, 1), 1000)
 
 
-def _version(release: str | None) -> tuple[int, int, int, int] | None:
+def version_of(release: str | None) -> tuple[int, int, int, int] | None:
+    """`5.10.0-32-amd64` -> (5, 10, 0, 32); None where it is no release."""
     found = _RELEASE.match(release or "")
     if found is None:
         return None

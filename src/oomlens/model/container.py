@@ -86,6 +86,7 @@ class ContainerFact:
     usage_bytes: without file cache that is not in use (`usage - inactive_file`, as `docker stats` shows it); swap_bytes: beside it.
     kills: `oom_kill` of its cgroup, since it was started. oom_events: that the engine remembers.
     reports: kills in logs, None where none could be read. outer_limit_bytes: the tightest of the cgroups above it, and whose it is.
+    outer_container: id of the container that its engine runs in (Docker in Docker).
     """
 
     id: str
@@ -111,6 +112,7 @@ class ContainerFact:
     cgroup: str | None = None
     outer_limit_bytes: int | None = None
     outer_path: str | None = None
+    outer_container: str | None = None
 
 
 def limit_of(value: int | None) -> int | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from oomlens.model.evidence import Evidence as Evidence
+from oomlens.model.past import Past
 from oomlens.model.report import Report
 
 
@@ -14,21 +16,6 @@ class Verdict(StrEnum):
     FOUND = "found"
     RULED_OUT = "ruled_out"
     UNDECIDED = "undecided"
-
-
-class Evidence(NamedTuple):
-    """One number (or word) that a verdict rests on, and what it was compared with.
-
-    unit: "bytes", "pages", "count", "percent", "seconds", "ratio" or None for words.
-    comparison: the arithmetic in one short expression of names and values, such as "swap_total_bytes == 0".
-    line: of the source, where the value was read; None for a derived value.
-    """
-
-    name: str
-    value: int | float | str | bool | None
-    unit: str | None = None
-    comparison: str | None = None
-    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +127,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything that is said about one incident."""
+    """Everything that is said about one incident. past: where a recorded history tells of the time before it."""
 
     incident: Incident
     findings: tuple[Finding, ...]
     choice: Choice
     counterfactuals: tuple[Counterfactual, ...]
     advice: tuple[Advice, ...]
+    past: Past | None = None

@@ -31,6 +31,8 @@ class Suspect:
     behind_bytes: by how much it must grow to be the first; 0 for the first.
     oom_score: the kernel's own figure, always against the whole machine.
     why: the arithmetic.
+    turn_adj: the oom_score_adj at which the choice changes: of the first the highest that spares it, of another the lowest
+    that makes it the first; None where there is none.
     """
 
     pid: int
@@ -46,6 +48,7 @@ class Suspect:
     uid: int | None
     cgroup: str | None
     why: str
+    turn_adj: int | None = None
 
 
 class Spared(NamedTuple):
@@ -55,6 +58,23 @@ class Spared(NamedTuple):
     comm: str
     why: str
     own_bytes: int | None
+
+
+class When(NamedTuple):
+    """How long the distance lasts if the use goes on to grow as it does, with a 95 % interval.
+
+    seconds_low: at the fastest, from a peak; seconds_high: at the slowest, None where that is further off than can be foretold.
+    slope_*: of the use, in bytes a second. points, span_seconds: what it is taken from, up to now.
+    """
+
+    seconds: float
+    seconds_low: float
+    seconds_high: float | None
+    slope_bytes_per_second: float
+    slope_bytes_per_second_low: float
+    slope_bytes_per_second_high: float
+    points: int
+    span_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +90,9 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class ScopePrediction:
-    """Whom the kernel would kill next in the machine (`global`), one cgroup with a limit (`memcg`) or some `nodes` (`cpuset`).
+    """Whom the kernel would kill next in the machine (`global`), one cgroup with a limit (`memcg`) or some `nodes`.
+
+    nodes: of a `cpuset` or `mempolicy` scope.
 
     limit_bytes: the RAM or the cgroup's own limit. usage_bytes: of it, without what the kernel counts as available
     for the machine, everything charged for a cgroup.
@@ -80,6 +102,7 @@ class ScopePrediction:
     candidates: the next victim first. margin_bytes: between the first and the second.
     certain: whether the margin is larger than what /proc and the kernel's own counters may differ by; None: not known.
     group: the cgroup that is killed whole with the victim (memory.oom.group), and how many processes that are.
+    when: None where there is no past, or no growth in it.
     """
 
     scope: Scope
@@ -100,6 +123,7 @@ class ScopePrediction:
     warnings: tuple[Warn, ...] = ()
     gaps: tuple[Gap, ...] = ()
     nodes: tuple[int, ...] | None = None
+    when: When | None = None
 
 
 def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) -> dict[str, Any]:
@@ -115,6 +139,7 @@ def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) ->
         "total_bytes": prediction.total_bytes,
         "distance_bytes": prediction.distance_bytes,
         "distance_parts": [part._asdict() for part in prediction.distance_parts],
+        "when": prediction.when._asdict() if prediction.when is not None else None,
         "fate": prediction.fate.value,
         "candidates": [asdict(candidate) for candidate in prediction.candidates[:count]],
         "candidate_count": len(prediction.candidates),

@@ -101,6 +101,7 @@ class CgroupUsage:
     events: counts of `memory.events` (version 2), or `failcnt`, `oom_kill`, `under_oom` (version 1).
     stat: `memory.stat` as printed: sizes in bytes, events as counts; in version 1 `total_…` include descendants.
     oom_kill_disabled: version 1 only; tasks then sleep instead of being killed.
+    use_hierarchy: version 1 only; False (possible before 5.11): its limit does not hold for the cgroups below it.
     """
 
     path: str
@@ -122,6 +123,7 @@ class CgroupUsage:
     swappiness: int | None = None
     oom_group: bool | None = None
     oom_kill_disabled: bool | None = None
+    use_hierarchy: bool | None = None
     events: Counters = field(default_factory=dict)
     stat: Counters = field(default_factory=dict)
     pressure: Pressure | None = None
@@ -134,9 +136,13 @@ class Process:
     comm: the kernel's name of the main thread, up to 15 bytes, chosen by the process itself.
     namespace_pid: its pid in its own pid namespace; 1 for the first process of a container.
     started_uptime_seconds: when it started, on the clock of `HostMemory.uptime_seconds`; with pid its identity.
-    rss_*: as the kernel's badness counts them; before 4.5 only their sum is known.
+    rss_*: as /proc/PID/status has them; before 4.5 only their sum is known.
+    rss_peak_bytes: the most that its resident size ever was (VmHWM).
+    stat_rss_pages: as /proc/PID/stat has it, which is what badness compares where status sums exactly
+    (`oomlens.kernel.counter_drift`); None where the main thread has ended.
     cgroup: path of its memory cgroup; None where unreadable.
     mems_allowed: memory nodes of its cpuset, such as "0-1".
+    mempolicies: memory policies of its threads as numa_maps prints them, such as "bind:1"; None where not asked for.
     oom_score: the kernel's own figure, against the whole machine.
     kernel_thread: has no memory of its own; its sizes are None.
     pss_bytes, cmdline: None where they were not asked for, or not readable.
@@ -154,9 +160,11 @@ class Process:
     cmdline: tuple[str, ...] | None = None
     total_vm_bytes: int | None = None
     rss_bytes: int | None = None
+    rss_peak_bytes: int | None = None
     rss_anon_bytes: int | None = None
     rss_file_bytes: int | None = None
     rss_shmem_bytes: int | None = None
+    stat_rss_pages: int | None = None
     swap_bytes: int | None = None
     pgtables_bytes: int | None = None
     locked_bytes: int | None = None
@@ -167,6 +175,7 @@ class Process:
     oom_score: int | None = None
     oom_score_adj: int | None = None
     mems_allowed: str | None = None
+    mempolicies: tuple[str, ...] | None = None
     cgroup: str | None = None
 
 

@@ -33,7 +33,8 @@ def _flat(value: Any) -> Json:
 def process_to_dict(process: Process) -> Json:
     """A process as JSON values."""
     done = _flat(process)
-    done["cmdline"] = list(process.cmdline) if process.cmdline is not None else None
+    for name in ("cmdline", "mempolicies"):
+        done[name] = list(done[name]) if done[name] is not None else None
     return done
 
 
@@ -104,8 +105,8 @@ def _known(kind: type[_T], entry: Mapping[str, Any], **read: Any) -> _T:
 
 
 def _process_from(entry: Mapping[str, Any]) -> Process:
-    words = entry.get("cmdline")
-    return _known(Process, entry, cmdline=tuple(words) if words is not None else None)
+    lists = {name: entry.get(name) for name in ("cmdline", "mempolicies")}
+    return _known(Process, entry, **{name: tuple(each) if each is not None else None for name, each in lists.items()})
 
 
 def _cgroup_from(entry: Mapping[str, Any]) -> CgroupUsage:

@@ -102,7 +102,8 @@ def _appended(text: str, made: str) -> str:
 
 def _after_comment(lines: list[str], key: str, form: Format, section: str) -> int | None:
     """Below the last `#key = …` that a distribution ships."""
-    pattern = re.compile(rf"\s*[{re.escape(form.comments)}]\s?{_key(key, form)}(?:{form.pattern})", re.IGNORECASE)
+    # With one value behind it: prose about the setting has more words.
+    pattern = re.compile(rf"\s*[{re.escape(form.comments)}]\s?{_key(key, form)}(?:{form.pattern})\S+\s*(?:#.*)?$")
     now, found = "", None
     for number, line in enumerate(lines):
         now = _section(line, now, form)

@@ -25,6 +25,8 @@ ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("service-manager", ("init", "runsvdir", "s6-svscan", "supervisord", "systemd", "systemd-journald", "systemd-logind", "systemd-udevd")),
     ("storage", ("ceph-mon", "ceph-osd", "glusterfsd", "iscsid", "multipathd", "ntfs-3g", "zed")),
 )  # fmt: skip
+# They watch memory themselves and kill by rules of their own, mostly before the kernel has to.
+OTHER_KILLERS = frozenset(name[:_COMM_BYTES] for name in ("earlyoom", "nohang", "oomd", "systemd-oomd"))
 _ROLE_OF = {name[:_COMM_BYTES]: role for role, names in ROLES for name in names}
 
 

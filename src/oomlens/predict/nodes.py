@@ -1,9 +1,12 @@
-"""Memory nodes: what they hold, and who may use them. Source: mm/oom_kill.c (constrained_alloc, oom_cpuset_eligible)."""
+"""Memory nodes: what they hold, and who may use them. Source: mm/oom_kill.c (constrained_alloc, oom_cpuset_eligible),
+mm/mempolicy.c (mempolicy_in_oom_domain)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from oomlens.kernel.badness import version_of
 from oomlens.model.report import Gap, Share
 from oomlens.model.snapshot import HostMemory, Process
 from oomlens.predict.distance import Distance
@@ -27,6 +30,24 @@ def numbers_of(ranges: str) -> frozenset[int]:
 def may_use(process: Process, nodes: frozenset[int]) -> bool:
     """Whether its cpuset has one of the nodes; one whose cpuset is unknown counts."""
     return process.mems_allowed is None or bool(numbers_of(process.mems_allowed) & nodes)
+
+
+def bound_by_policy(release: str | None) -> Callable[[Process, frozenset[int]], bool]:
+    """Like `may_use` for an allocation with a memory policy: whether one of its threads may have memory of the nodes.
+
+    Only tasks that are themselves bound (MPOL_BIND, up to 5.13 MPOL_INTERLEAVE too) are passed over; unread ones count.
+    """
+    version = version_of(release)
+    binding = ("bind",) if version is None or version >= (5, 14) else ("bind", "interleave")
+
+    def may(process: Process, nodes: frozenset[int]) -> bool:
+        parts = [policy.partition(":") for policy in process.mempolicies or ("default",)]
+        return any(
+            re.split(r"[=(]", mode)[0].strip() not in binding or bool(numbers_of(bound) & nodes)
+            for mode, _, bound in parts
+        )
+
+    return may
 
 
 def present_bytes(host: HostMemory, nodes: frozenset[int]) -> int | None:

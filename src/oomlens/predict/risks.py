@@ -53,6 +53,9 @@ def _of_state(snapshot: Snapshot) -> Iterator[Warn]:
     pages, size = host.meminfo.get("huge_pages_free"), host.meminfo.get("hugepagesize_bytes")
     if ram and pages and size and pages * size > ram * _LARGE_SHARE:
         yield Warn("idle-hugepages", {"bytes": pages * size})
+    available, swap_free = host.meminfo.get("mem_available_bytes"), host.meminfo.get("swap_free_bytes")
+    if ram and available is not None and swap_free is not None and available + swap_free < ram * _LARGE_SHARE:
+        yield Warn("little-left", {"available_bytes": available, "free_bytes": swap_free})
     memory = host.pressure.get("memory")
     if memory is not None and memory.full is not None and memory.full.avg10_percent >= _STALLED_PERCENT:
         yield Warn("stalled", {"percent": round(memory.full.avg10_percent)})
@@ -62,6 +65,8 @@ def _of_state(snapshot: Snapshot) -> Iterator[Warn]:
             yield Warn("kill-disabled", {"path": usage.path})
         if held is not None and limit and held >= limit * _NEAR_SHARE:
             yield Warn("near-limit", {"path": usage.path, "held_bytes": held, "limit_bytes": limit})
+        if usage.high_bytes and held is not None and held >= usage.high_bytes * _NEAR_SHARE:
+            yield Warn("slowed", {"path": usage.path, "held_bytes": held, "high_bytes": usage.high_bytes})
     for process in snapshot.processes:
         own = own_bytes(process)
         if ram and own is not None and process.oom_score_adj == UNKILLABLE and own > ram * _LARGE_SHARE:

@@ -9,13 +9,16 @@ from oomlens.kernel.badness import UNKILLABLE
 from oomlens.model.prediction import Fate, Warn
 from oomlens.model.report import CgroupNames
 from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
-from oomlens.predict.critical import role_of, service_of
+from oomlens.predict.critical import OTHER_KILLERS, role_of, service_of
 from oomlens.predict.ranking import Ranking, own_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One scope when it is full. usage: its cgroup, None for the machine. older: a kernel before 5.9."""
+    """One scope when it is full. usage: its cgroup, None for the machine. older: a kernel before 5.9.
+
+    group, members: what memory.oom.group kills with the victim.
+    """
 
     snapshot: Snapshot
     usage: CgroupUsage | None
@@ -23,22 +26,26 @@ class Situation:
     fate: Fate
     victim: Process | None
     group: str | None
-    group_processes: int
+    members: tuple[Process, ...]
     older: bool
 
 
 def warnings_of(situation: Situation) -> Iterator[Warn]:
     """All that apply, the gravest first."""
-    if situation.fate is not Fate.KILL:
+    if situation.fate is Fate.NOBODY and not situation.ranking.spared:
+        yield Warn("empty", {"scope": _scope(situation)})
+    elif situation.fate is not Fate.KILL:
         yield Warn(f"fate-{situation.fate.value}", {"scope": _scope(situation)})
     if situation.usage is None and situation.snapshot.host.setting("overcommit_memory") == 2:
         yield Warn("strict-overcommit", {})
+    yield from _before(situation)
     victim = situation.victim
     if victim is None:
         return
     yield from _critical(victim, situation)
     if situation.group is not None:
-        yield Warn("group", {"path": situation.group, "processes": situation.group_processes})
+        yield Warn("group", {"path": situation.group, "processes": len(situation.members)})
+        yield from _with_it(victim, situation)
     yield from _innocent(victim, situation)
     if situation.ranking.certain is False:
         second = situation.ranking.suspects[1]
@@ -62,6 +69,27 @@ def _critical(victim: Process, situation: Situation) -> Iterator[Warn]:
     service = service_of(_names(victim.cgroup, situation.snapshot))
     if service is not None:
         yield Warn("service", {"pid": victim.pid, "comm": victim.comm, "unit": service})
+
+
+def _before(situation: Situation) -> Iterator[Warn]:
+    """What comes before the kernel's killer: other killers of the machine, and memory.high of a cgroup."""
+    usage = situation.usage
+    if usage is None:
+        for process in situation.snapshot.processes:
+            if process.comm in OTHER_KILLERS and not process.kernel_thread:
+                yield Warn("other-killer", {"pid": process.pid, "comm": process.comm})
+    elif usage.high_bytes is not None and usage.max_bytes is not None and usage.high_bytes < usage.max_bytes:
+        yield Warn("slowed-first", {"path": usage.path, "high_bytes": usage.high_bytes})
+
+
+def _with_it(victim: Process, situation: Situation) -> Iterator[Warn]:
+    """Critical ones that the group takes with it, a line for each role."""
+    told = {role_of(victim)}
+    for process in situation.members:
+        role = role_of(process)
+        if role is not None and role not in told:
+            told.add(role)
+            yield Warn("critical-with-it", {"pid": process.pid, "comm": process.comm, "role": role})
 
 
 def _innocent(victim: Process, situation: Situation) -> Iterator[Warn]:

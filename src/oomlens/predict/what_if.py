@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from oomlens.kernel.badness import UNKILLABLE
+from oomlens.kernel.sizes import bytes_of
 from oomlens.model.snapshot import CgroupUsage, Process, Snapshot
+from oomlens.predict.tree import charged
 
-_SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,15}(?:\.\d{1,6})?)(?P<unit>[KMGTP]?)(?:i?B)?", re.IGNORECASE)
 _CHANGE = re.compile(r"(?:(?P<kind>pid|adj|limit):)?(?P<object>.+?)=(?P<value>[^=]+)")
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 
 class WhatIfError(ValueError):
@@ -72,11 +72,11 @@ def _adj(value: str) -> int:
 
 
 def _amount(value: str) -> Amount:
-    found = _SIZE.fullmatch(value)
-    if found is None:
+    sign = value[:1] if value[:1] in ("+", "-") else ""
+    size = bytes_of(value[len(sign) :])
+    if size is None:
         raise WhatIfError("size", value)
-    size = round(float(found["number"]) * (1 << _UNITS[found["unit"].upper()]))
-    return Amount(-size if found["sign"] == "-" else size, bool(found["sign"]))
+    return Amount(-size if sign == "-" else size, bool(sign))
 
 
 def apply_changes(snapshot: Snapshot, changes: Iterable[Change]) -> Snapshot:
@@ -112,10 +112,12 @@ def _grow(snapshot: Snapshot, change: Change) -> Snapshot:
     rss = change.amount.applied(process.rss_bytes)
     more = rss - process.rss_bytes
     anon = None if process.rss_anon_bytes is None else max(0, process.rss_anon_bytes + more)
-    snapshot = _with_process(snapshot, replace(process, rss_bytes=rss, rss_anon_bytes=anon, oom_score=None))
-    above = process.cgroup or ""
-    inside = [usage for usage in snapshot.cgroups if above == usage.path or above.startswith(_below(usage.path))]
-    grown = {usage.path: _charged(usage, more) for usage in inside}
+    pages = process.stat_rss_pages
+    pages = None if pages is None else max(0, pages + more // snapshot.host.page_size)
+    grown_process = replace(process, rss_bytes=rss, rss_anon_bytes=anon, stat_rss_pages=pages, oom_score=None)
+    snapshot = _with_process(snapshot, grown_process)
+    usages = {usage.path: usage for usage in snapshot.cgroups}
+    grown = {path: _grown(usages[path], more) for path in charged(process.cgroup, usages) if path in usages}
     return replace(
         snapshot,
         host=replace(snapshot.host, meminfo=_taken(snapshot.host.meminfo, more)),
@@ -123,11 +125,7 @@ def _grow(snapshot: Snapshot, change: Change) -> Snapshot:
     )
 
 
-def _below(path: str) -> str:
-    return path.rstrip("/") + "/"
-
-
-def _charged(usage: CgroupUsage, more: int) -> CgroupUsage:
+def _grown(usage: CgroupUsage, more: int) -> CgroupUsage:
     current, memsw = usage.current_bytes, usage.memsw_current_bytes
     return replace(
         usage,

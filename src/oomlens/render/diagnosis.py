@@ -9,7 +9,7 @@ from oomlens.diagnose.rules import RULES
 from oomlens.diagnose.series import Series, clusters
 from oomlens.i18n import Translate, message
 from oomlens.model.finding import Advice, Candidate, Choice, Diagnosis, Finding, Verdict
-from oomlens.render import facts, table
+from oomlens.render import facts, past, table
 from oomlens.render.sanitize import visible, width
 from oomlens.render.sentences import duration, evidence_line, sentence
 from oomlens.render.sizes import size
@@ -51,11 +51,13 @@ def render(
 
 
 def short(diagnosis: Diagnosis, tr: Translate, columns: int = _WIDTH) -> list[str]:
-    """The diagnosis in about five lines: the two first causes, a sentence each."""
+    """The diagnosis in about five lines: the two first causes, a sentence each, and how it grew."""
     lines = list(_headline(diagnosis, tr))[:1]
     for finding in found(diagnosis.findings)[:2]:
         lines.append(f"  {tr(RULE_BY_ID[finding.rule].title)} ({finding.code})")
         lines += _wrapped(_first_sentence(explanation(finding, tr)), columns, "    ")
+    if diagnosis.past is not None and diagnosis.past.curves:
+        lines += _wrapped(past.shape_sentence(diagnosis.past.curves[0], tr), columns, "  ")
     return lines
 
 
@@ -119,6 +121,7 @@ def _sections(
 ) -> Iterator[tuple[str, Iterable[str]]]:
     yield "", _headline(diagnosis, tr)
     yield tr("Why"), _why(diagnosis, tr, columns)
+    yield tr("Before it happened"), _before(diagnosis, tr, columns)
     yield tr("Why this victim"), _victim(diagnosis, tr, columns)
     yield tr("What would have been enough"), _enough(diagnosis, tr, columns)
     yield tr("What to do"), _advice(diagnosis.advice, tr, columns)
@@ -157,6 +160,14 @@ def _why(diagnosis: Diagnosis, tr: Translate, columns: int) -> Iterator[str]:
         yield from _wrapped(explanation(finding, tr), columns, "    ")
         for evidence in finding.outcome.evidence:
             yield f"      - {evidence_line(evidence, tr)}"
+
+
+def _before(diagnosis: Diagnosis, tr: Translate, columns: int) -> Iterator[str]:
+    if diagnosis.past is None:
+        return
+    for told in past.sentences(diagnosis.past, tr):
+        yield from _wrapped(told, columns, "  ")
+    yield from past.lines(diagnosis.past, tr)
 
 
 def _victim(diagnosis: Diagnosis, tr: Translate, columns: int) -> Iterator[str]:

@@ -16,8 +16,9 @@ from oomlens.diagnose.figures import figures_of
 from oomlens.diagnose.series import Series
 from oomlens.i18n import Translate
 from oomlens.model.finding import Diagnosis, Finding, Verdict
+from oomlens.model.past import Past
 from oomlens.model.report import Memcg, Report, Scope, Task, Zone
-from oomlens.render import facts, table
+from oomlens.render import facts, past, table
 from oomlens.render.diagnosis import (
     RULE_BY_ID,
     SAFETY,
@@ -61,6 +62,8 @@ def render(diagnosis: Diagnosis, series: Sequence[Series], text: str, lang: str,
         script_hash=f"sha256-{digest}",
         page=_page(report, tr),
         findings=[_finding(finding, tr) for finding in found(diagnosis.findings)],
+        curves=past.drawing(diagnosis.past, tr) if diagnosis.past is not None else [],
+        before=_before(diagnosis.past, tr),
         cgroup=_cgroup(report, tr),
         balance=_balance(report),
         balance_total=size(sum(share.bytes for share in report.balance)) if report.balance else None,
@@ -129,6 +132,14 @@ def _finding(finding: Finding, tr: Translate) -> Json:
             for evidence in finding.outcome.evidence
         ],
     }
+
+
+def _before(known: Past | None, tr: Translate) -> list[str]:
+    """What is said of the past beside its drawings."""
+    if known is None:
+        return []
+    undrawn = [past.shape_sentence(curve, tr) for curve in known.curves if len(curve.points) < 2]
+    return [*undrawn, *past.facts(known, tr)]
 
 
 def _told(diagnosis: Diagnosis, verdict: Verdict, tr: Translate) -> Iterator[str]:

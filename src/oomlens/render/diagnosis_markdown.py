@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from oomlens.diagnose.series import Series
 from oomlens.i18n import Translate
 from oomlens.model.finding import Diagnosis, Verdict
-from oomlens.render import facts, table
+from oomlens.render import facts, past, table
 from oomlens.render.diagnosis import (
     RULE_BY_ID,
     SAFETY,
@@ -43,6 +43,7 @@ def _lines(diagnosis: Diagnosis, series: Sequence[Series], tr: Translate) -> Ite
         yield f"   {sentence(template, finding.outcome.parameters, tr, markdown)}"
         for evidence in finding.outcome.evidence:
             yield f"   - {evidence_line(evidence, tr, markdown)}"
+    yield from _before(diagnosis, tr)
     yield from ("", f"## {tr('Why this victim')}", "", markdown(how_chosen(diagnosis, tr)))
     for note in choice_notes(diagnosis.choice, tr):
         yield from ("", markdown(note))
@@ -75,3 +76,13 @@ def _lines(diagnosis: Diagnosis, series: Sequence[Series], tr: Translate) -> Ite
     if together:
         yield from ("", f"## {tr('All incidents in what was read')}", "")
         yield from (f"- {markdown(line.strip())}" for line in together)
+
+
+def _before(diagnosis: Diagnosis, tr: Translate) -> Iterator[str]:
+    if diagnosis.past is None:
+        return
+    yield from ("", f"## {tr('Before it happened')}", "")
+    yield from (f"- {told}" for told in past.sentences(diagnosis.past, tr, markdown))
+    for curve in diagnosis.past.curves:
+        yield from (f"  - {evidence_line(evidence, tr, markdown)}" for evidence in curve.evidence)
+    yield from (f"- {markdown(line)}" for line in past.facts(diagnosis.past, tr))

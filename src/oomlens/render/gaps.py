@@ -17,6 +17,7 @@ def reasons(tr: Translate) -> dict[str, str]:
         "no-memory-controller": tr("no memory controller is mounted below /sys/fs/cgroup"),
         "no-memory-stat": tr("memory.stat could not be read"),
         "not-provided": tr("this kernel does not provide it"),
+        "not-read-for-all": tr("not all could be read; run it with sudo"),
         "not-understood": tr("its content makes no sense"),
         "other-namespaces-not-seen": tr("in a container, processes outside of it are not seen"),
         "permission-denied": tr("permission denied; run it with sudo"),

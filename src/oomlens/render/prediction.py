@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from oomlens.i18n import Translate
-from oomlens.model.prediction import Fate, ScopePrediction, Suspect, Warn
+from oomlens.model.prediction import Fate, ScopePrediction, Suspect, Warn, When
 from oomlens.model.report import Gap, Scope
 from oomlens.render.columns import aligned
 from oomlens.render.facts import short_name
 from oomlens.render.gaps import gap_lines
 from oomlens.render.sanitize import visible
+from oomlens.render.sentences import duration
 from oomlens.render.sizes import size
 
 
@@ -36,6 +37,8 @@ def texts(tr: Translate) -> dict[str, str]:
     return {
         "close": tr("{comm}[{pid}] is only {bytes} behind: too close to be certain"),
         "critical": tr("the next victim {comm}[{pid}] is {role}"),
+        "critical-with-it": tr("{comm}[{pid}], which is killed with it, is {role}"),
+        "empty": tr("no process is in it"),
         "fate-invoker": tr("vm.oom_kill_allocating_task is set: whoever asks for memory at that moment is killed"),
         "fate-nobody": tr("no process may be killed here"),
         "fate-panic": tr("vm.panic_on_oom is set: the kernel panics instead of killing"),
@@ -45,8 +48,12 @@ def texts(tr: Translate) -> dict[str, str]:
             "{comm}[{pid}] ({bytes}) would die for {protected_comm}[{protected_pid}], which holds {protected_bytes} "
             "and is protected by oom_score_adj {oom_score_adj}"
         ),
+        "other-killer": tr("{comm}[{pid}] may kill before the kernel does, by rules of its own"),
         "older-kernel": tr("kernel {release} may kill a child of the chosen process instead"),
         "service": tr("{comm}[{pid}] belongs to {unit}; by default systemd then stops the whole service"),
+        "slowed-first": tr(
+            "from memory.high ({high_bytes}) on its processes are slowed down, so it may take long to get there"
+        ),
         "strict-overcommit": tr("vm.overcommit_memory is 2: programs are refused memory before anything is killed"),
     }
 
@@ -65,11 +72,42 @@ def warn_text(warn: Warn, templates: dict[str, str], tr: Translate) -> str:
     return template.format(**shown) if template is not None else warn.kind
 
 
-def render(predictions: Sequence[ScopePrediction], tr: Translate, *, count: int, gaps: Sequence[Gap] = ()) -> str:
-    """All scopes: the next victim of each, the `count` candidates that follow, what to know, and how far off it is."""
-    blocks = ["\n".join(_scope(prediction, tr, count)) for prediction in predictions]
-    told = list(gap_lines(gaps, tr))
-    return "\n\n".join(blocks + (["\n".join(told)] if told else [])) + "\n"
+def render(
+    predictions: Sequence[ScopePrediction],
+    tr: Translate,
+    *,
+    count: int,
+    whole: int | None = None,
+    gaps: Sequence[Gap] = (),
+) -> str:
+    """All scopes: the next victim of each, the `count` candidates that follow, what to know, and how far off it is.
+
+    whole: how many cgroups are shown so, a line for each of the others; None for all.
+    """
+    cgroups = [prediction for prediction in predictions if prediction.scope is Scope.MEMCG]
+    short = cgroups if whole is None else cgroups[:whole]
+    blocks = ["\n".join(_scope(each, tr, count)) for each in predictions if each.scope is not Scope.MEMCG]
+    blocks += ["\n".join(_scope(each, tr, count)) for each in short]
+    blocks += [
+        "\n".join(part) for part in (list(_others(cgroups[len(short) :], tr)), list(gap_lines(gaps, tr))) if part
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _others(predictions: Sequence[ScopePrediction], tr: Translate) -> Iterator[str]:
+    """A line for each."""
+    if not predictions:
+        return
+    yield tr("{count} more cgroups with a limit, the nearest first:").format(count=len(predictions))
+    rows = [
+        (
+            size(each.distance_bytes),
+            _name(each.candidates[0]) if each.fate is Fate.KILL else texts(tr)[f"fate-{each.fate.value}"],
+            _title(each, tr),
+        )
+        for each in predictions
+    ]
+    yield from aligned([(tr("LEFT"), tr("NEXT VICTIM"), tr("CGROUP")), *rows], right=(0,), indent="  ")
 
 
 def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[str]:
@@ -77,9 +115,13 @@ def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[s
     yield "  " + tr("{used} of {limit} used").format(
         used=size(prediction.usage_bytes), limit=size(prediction.limit_bytes)
     ) + _parts(prediction, tr)  # fmt: skip
+    if prediction.when is not None:
+        yield "  " + when_text(prediction.when, tr)
     if prediction.fate is Fate.KILL:
         first = prediction.candidates[0]
-        yield "  " + tr("next victim: {name}").format(name=f"{visible(first.comm)}[{first.pid}]")
+        yield "  " + tr("next victim: {name}").format(name=_name(first))
+        yield "  " + tr("why: {arithmetic}").format(arithmetic=first.why)
+        yield from (f"  {line}" for line in _turns(prediction.candidates, tr))
     for warn in prediction.warnings:
         yield "  ! " + warn_text(warn, texts(tr), tr)
     if prediction.candidates:
@@ -102,6 +144,8 @@ def _title(prediction: ScopePrediction, tr: Translate) -> str:
         return tr("the machine")
     if prediction.scope is Scope.CPUSET:
         return tr("memory nodes {nodes}").format(nodes=", ".join(map(str, prediction.nodes or ())))
+    if prediction.scope is Scope.MEMPOLICY:
+        return tr("memory nodes {nodes}, by policy").format(nodes=", ".join(map(str, prediction.nodes or ())))
     path = visible(prediction.path or "?")
     name = short_name(prediction.names) if prediction.names is not None else path
     return f"{name} ({path})" if name not in (path, path.lstrip("/")) else path
@@ -117,6 +161,48 @@ def distance(prediction: ScopePrediction, tr: Translate) -> str:
     return tr("{bytes} until it happens").format(bytes=size(left))
 
 
+def when_text(when: When, tr: Translate) -> str:
+    """When it happens if the growth goes on, and what that is taken from."""
+    slope = when.slope_bytes_per_second
+    for unit, text in ((1, tr("{bytes} a second")), (60, tr("{bytes} a minute")), (3600, tr("{bytes} an hour"))):
+        rate = text.format(bytes=size(round(slope * unit)))
+        if slope * unit >= 1 << 20:
+            break
+    values = {
+        "rate": rate,
+        "early": duration(when.seconds_low),
+        "late": duration(when.seconds_high or 0),
+        "points": when.points,
+        "span": duration(when.span_seconds),
+    }
+    if when.seconds_high is None:
+        return tr("grows by {rate}: at the earliest in {early} ({points} points of the last {span})").format(**values)
+    if values["early"] == values["late"]:
+        return tr("grows by {rate}: in about {late} if it goes on so ({points} points of the last {span})").format(
+            **values
+        )
+    return tr("grows by {rate}: in {early} to {late} if it goes on so ({points} points of the last {span})").format(
+        **values
+    )
+
+
+def _turns(candidates: Sequence[Suspect], tr: Translate) -> Iterator[str]:
+    """What changes the order of the first two."""
+    first, second = candidates[0], candidates[1] if len(candidates) > 1 else None
+    if second is None or second.behind_bytes is None:
+        return
+    told = tr("{name} is next after {bytes} more").format(name=_name(second), bytes=size(second.behind_bytes))
+    if first.turn_adj is not None:
+        told = tr("{name} is next after {bytes} more, or once {first} has an oom_score_adj of {adj}").format(
+            name=_name(second), bytes=size(second.behind_bytes), first=_name(first), adj=first.turn_adj
+        )
+    yield told
+
+
+def _name(each: Suspect) -> str:
+    return f"{visible(each.comm)}[{each.pid}]"
+
+
 def _parts(prediction: ScopePrediction, tr: Translate) -> str:
     names = {
         "available": tr("available"),
@@ -124,6 +210,7 @@ def _parts(prediction: ScopePrediction, tr: Translate) -> str:
         "free": tr("free"),
         "room": tr("below the limit"),
         "slab_reclaimable": tr("reclaimable slab"),
+        "swap_barred": tr("swap that no process may use"),
         "swap_free": tr("free swap"),
         "zram_cost": tr("RAM that zram takes"),
     }

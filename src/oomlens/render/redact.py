@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from oomlens.model.codec import report_from_dict, report_to_dict
+from oomlens.model.past import Past, with_names
 from oomlens.model.report import Report
 
 # Names that say what a cgroup is and nothing of whose it is.
@@ -73,6 +74,16 @@ class Redaction:
         """The report with its texts replaced; numbers, names of programs and the kernel's words stay."""
         entry = report_to_dict(report)
         return report_from_dict(self._walk(entry, ""))
+
+    def past(self, past: Past) -> Past:
+        """The past with its cgroups and containers replaced; sizes, times and names of programs stay."""
+        return with_names(past, self._path, lambda name: self._alias("container", name))
+
+    def _path(self, path: str) -> str:
+        for part in path.split("/"):
+            if not _COMMON.match(part) and not any(pattern.search(part) for _, pattern in _ADDRESSES):
+                self._alias("cgroup", part)
+        return self.text(path)
 
     def text(self, text: str) -> str:
         """A raw text with the same replacements."""

@@ -36,6 +36,8 @@ def csv_cell(text: str) -> str:
 
 def width(text: str) -> int:
     """Columns that a text takes in a terminal: wide East Asian characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text

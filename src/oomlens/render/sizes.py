@@ -18,3 +18,21 @@ def size(value: int | None, unknown: str = "?") -> str:
         amount, power = amount / 1024, power + 1
     digits = 0 if amount >= 100 or amount == int(amount) else 1
     return f"{amount:.{digits}f} {_UNITS[power]}"
+
+
+def short_size(value: float | None, unknown: str = "?") -> str:
+    """As `free -h` prints it, for narrow tables: 1536 -> `1.5Ki`, 3584000000 -> `3.3Gi`, 0 -> `0`; at most 6 columns."""
+    if value is None:
+        return unknown
+    whole = round(value)
+    if whole < 0:
+        return f"-{short_size(-whole)}"
+    return "0" if whole == 0 else size(whole).replace("iB", "i").replace(" ", "")
+
+
+def change(per_second: float | None, unknown: str = "?") -> str:
+    """Bytes per second with their sign, for a column that says so: `+2.4Mi`, `-12Ki`, `0`; at most 7 columns."""
+    if per_second is None:
+        return unknown
+    whole = round(per_second)
+    return f"{'+' if whole > 0 else ''}{short_size(whole)}"

@@ -36,11 +36,15 @@ def risk_texts(tr: Translate) -> dict[str, str]:
         "kill-disabled": tr("{path}: oom_kill_disable is set, its processes stand still at the limit"),
         "large-reserve": tr("vm.min_free_kbytes keeps {bytes} free for the kernel"),
         "large-unkillable": tr("{comm}[{pid}] holds {bytes} and may never be killed (oom_score_adj -1000)"),
+        "little-left": tr("only {available_bytes} are available, and {free_bytes} of swap are free"),
         "near-limit": tr("{path}: {held_bytes} of its limit of {limit_bytes} cannot be reclaimed"),
         "no-swap": tr("there is no swap: the first shortage is a kill"),
         "overcommit-always": tr("vm.overcommit_memory is 1: no request for memory is ever refused"),
         "overcommit-strict": tr("vm.overcommit_memory is 2: {committed_bytes} of {limit_bytes} are promised"),
         "panic-on-oom": tr("vm.panic_on_oom is {value}: the kernel panics instead of killing"),
+        "slowed": tr(
+            "{path}: {held_bytes} cannot be reclaimed, so memory.high ({high_bytes}) slows its processes down"
+        ),
         "stalled": tr("all tasks stood still for memory {percent} % of the last 10 seconds"),
         "swap-full": tr("only {free_bytes} of {total_bytes} of swap are free"),
         "swappiness-zero": tr("vm.swappiness is 0: swap is hardly used, and not counted for cgroups"),
@@ -61,15 +65,6 @@ def render(snapshot: Snapshot, tr: Translate, wanted: Wanted) -> str:
         cgroup_table(tightest(snapshot.cgroups)[: wanted.cgroups], tr),
         process_table(largest(snapshot.processes)[: wanted.processes], snapshot, tr, wanted.users),
         list(gap_lines(snapshot.gaps, tr)),
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def render_some(snapshot: Snapshot, tr: Translate, wanted: Wanted) -> str:
-    """Some cgroups and all their processes."""
-    blocks = [
-        cgroup_table(snapshot.cgroups, tr),
-        process_table(largest(snapshot.processes), snapshot, tr, wanted.users),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -169,11 +164,22 @@ def _kills(snapshot: Snapshot, tr: Translate) -> Iterator[str]:
     kills = snapshot.host.oom_kills
     if kills is not None:
         yield tr("out-of-memory kills since boot: {count}").format(count=kills)
-    for usage in snapshot.cgroups:
-        count = usage.events.get("oom_kill")
-        # Version 2 counts the kills of descendants too, so those without a limit would only repeat them.
-        if count and (usage.version == 1 or usage.max_bytes is not None):
-            yield "  " + tr("{count} in {path}").format(count=count, path=visible(usage.path))
+    for usage, count in kills_of_their_own(snapshot.cgroups):
+        yield "  " + tr("{count} in {path}").format(count=count, path=visible(usage.path))
+
+
+def kills_of_their_own(cgroups: Sequence[CgroupUsage]) -> list[tuple[CgroupUsage, int]]:
+    """Cgroups with the kills of their own processes and of cgroups that are gone, the most first.
+
+    Version 2 counts those of all descendants too, so what these tell themselves is taken off.
+    """
+    own = {usage.path: usage.events.get("oom_kill", 0) for usage in cgroups}
+    for usage in cgroups:
+        above = usage.path.rpartition("/")[0] or "/"
+        if usage.version == 2 and usage.path != "/" and above in own:
+            own[above] -= usage.events.get("oom_kill", 0)
+    found = [(usage, own[usage.path]) for usage in cgroups if own[usage.path] > 0]
+    return sorted(found, key=lambda each: -each[1])
 
 
 def cgroup_table(cgroups: Sequence[CgroupUsage], tr: Translate) -> list[str]:
@@ -207,20 +213,22 @@ def process_table(
         return []
     names = {usage.path: usage.names for usage in snapshot.cgroups}
     total = snapshot.host.meminfo.get("mem_total_bytes")
-    rows = [("PID", tr("USER"), "RSS", "%", tr("SWAP"), "ADJ", tr("SCORE"), tr("CGROUP"), tr("COMMAND"))]
+    shared = any(process.pss_bytes is not None for process in processes)
+    pss = ("PSS",) if shared else ()
+    rows = [("PID", tr("USER"), "RSS", *pss, "%", tr("SWAP"), "ADJ", tr("SCORE"), tr("CGROUP"), tr("COMMAND"))]
     for process in processes:
         rss = process.rss_bytes
         known = names.get(process.cgroup or "")
         rows.append(
             (
-                str(process.pid), user(process, users), size(rss),
+                str(process.pid), user(process, users), size(rss), *((size(process.pss_bytes),) if shared else ()),
                 f"{rss * 100 / total:.1f}" if rss is not None and total else "?",
-                size(process.swap_bytes), _number(process.oom_score_adj), _number(process.oom_score),
+                size(process.swap_bytes), number(process.oom_score_adj), number(process.oom_score),
                 short_name(known) if known is not None else visible(process.cgroup or "?"),
                 shortened(command(process), _COMMAND_COLUMNS),
             )
         )  # fmt: skip
-    return aligned(rows, right=(0, 2, 3, 4, 5, 6))
+    return aligned(rows, right=(0, *range(2, 7 + len(pss))))
 
 
 def command(process: Process) -> str:
@@ -233,36 +241,5 @@ def user(process: Process, users: Mapping[int, str]) -> str:
     return "?" if process.uid is None else visible(users.get(process.uid, str(process.uid)))
 
 
-def _number(value: int | None) -> str:
+def number(value: int | None) -> str:
     return "?" if value is None else str(value)
-
-
-def render_process(process: Process, snapshot: Snapshot, tr: Translate, wanted: Wanted) -> str:
-    """All about one process, and the limits above it."""
-    started = None
-    if snapshot.host.uptime_seconds is not None:
-        started = duration(max(0.0, snapshot.host.uptime_seconds - process.started_uptime_seconds))
-    rows = [
-        (tr("process"), f"{visible(process.comm)}[{process.pid}]"),
-        (tr("command"), command(process)),
-        (tr("user"), user(process, wanted.users)),
-        (tr("running for"), started or "?"),
-        (tr("threads"), str(process.threads)),
-        ("RSS", size(process.rss_bytes)),
-        ("  anon", size(process.rss_anon_bytes)),
-        ("  file", size(process.rss_file_bytes)),
-        ("  shmem", size(process.rss_shmem_bytes)),
-        (tr("  shared out (PSS)"), size(process.pss_bytes)),
-        (tr("swap"), size(process.swap_bytes)),
-        (tr("page tables"), size(process.pgtables_bytes)),
-        (tr("locked"), size(process.locked_bytes)),
-        (tr("huge pages"), size(process.hugetlb_bytes)),
-        (tr("virtual size"), size(process.total_vm_bytes)),
-        (tr("major faults"), _number(process.major_faults)),
-        ("oom_score", _number(process.oom_score)),
-        ("oom_score_adj", _number(process.oom_score_adj)),
-        ("cgroup", visible(process.cgroup or "?")),
-    ]
-    above = [usage for usage in snapshot.cgroups if usage.path == process.cgroup]
-    lines = aligned([*rows], indent="")
-    return "\n".join([*lines, "", *cgroup_table(above, tr)]).rstrip() + "\n"

@@ -10,7 +10,10 @@ from oomlens.apply.actions import (
     kubernetes_resize,
     run_program,
     set_value,
+    swap_active,
+    swap_file,
     unit_property,
+    zram_device,
 )
 
 DOERS: tuple[Doer, ...] = (
@@ -20,6 +23,9 @@ DOERS: tuple[Doer, ...] = (
     kubernetes_resize.DOER,
     run_program.DOER,
     set_value.DOER,
+    swap_active.DOER,
+    swap_file.DOER,
     unit_property.DOER,
+    zram_device.DOER,
 )
 BY_NAME = {doer.name: doer for doer in DOERS}

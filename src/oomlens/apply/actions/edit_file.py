@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from oomlens.apply.action import Doer, StepError
 from oomlens.apply.machine import Machine
 from oomlens.host.write.files import make_folders, remove_empty_folders, remove_file, remove_leftovers, replace_file
@@ -21,9 +23,15 @@ def observe(step: Step, machine: Machine) -> Json:
     return {**edit_file.ABSENT, "missing_folders": missing}
 
 
+def _place(step: Step, machine: Machine) -> Path:
+    """The file itself, where its path is a link: the link stays."""
+    place = machine.place(str(step.parameters["path"]))
+    return place.resolve() if place.is_symlink() else place
+
+
 def do(step: Step, before: Json, machine: Machine) -> None:
     """Replaces the file whole."""
-    place = machine.place(str(step.parameters["path"]))
+    place = _place(step, machine)
     content = edit_file.content_of(before) or b""
     try:
         content = edit_file.edited(content, list(step.parameters["edits"]))
@@ -39,7 +47,7 @@ def do(step: Step, before: Json, machine: Machine) -> None:
 
 def undo(step: Step, before: Json, machine: Machine) -> None:
     """Puts the bytes, mode and owner back, or takes the file and the folders made for it away."""
-    place = machine.place(str(step.parameters["path"]))
+    place = _place(step, machine)
     content = edit_file.content_of(before)
     if content is not None:
         remove_leftovers(place.parent)

@@ -28,7 +28,7 @@ def do(step: Step, before: Json, machine: Machine) -> None:
     found = target.found()
     if found is None:
         return  # gone: what follows it is made from the workload
-    body = value_patch(found, step.parameters, before["memory"], wanted(step, before))
+    body = value_patch(found, step.parameters, wanted(step, before))
     answer = target.patched(body, "JSON", resize=True)
     if answer.code != 200:
         raise StepError(target.told(answer))

@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from oomlens.cli.planning import jvm, limit_container, limit_kubernetes, limit_unit, protect, runtime, sacrifice, tasks
+from oomlens.cli.planning import (
+    jvm,
+    limit_container,
+    limit_kubernetes,
+    limit_unit,
+    protect,
+    runtime,
+    sacrifice,
+    swap,
+    sysctl,
+    tasks,
+)
 
 KINDS: tuple[ModuleType, ...] = (
     jvm,
@@ -20,5 +31,7 @@ KINDS: tuple[ModuleType, ...] = (
     protect,
     runtime,
     sacrifice,
+    swap,
+    sysctl,
     tasks,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,8 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
         None if args.unit is None else _below(args.unit, args.root),
     )
     kind = None if args.engine is None else EngineKind(args.engine)
-    facts = read_facts(Asked(args.container, kind, args.host, files), reader, _raises(args))
+    facts = read_facts(Asked(args.container, kind, args.host, files), reader)
+    facts = replace(facts, raises=_raises(facts, args))
     wish = Wish(args.container, args.memory, args.memory_swap, args.pids, _file_words(files))
     if args.memory is None and args.memory_swap is None and args.pids is None:
         facts = _with_reports(facts, args)
@@ -110,8 +112,8 @@ def _file_words(files: tuple[tuple[str, ...], str | None, str | None]) -> tuple[
     return (*words, *(("--unit", unit) if unit else ()))
 
 
-def _raises(args: argparse.Namespace) -> int:
-    """How often oomlens raised it before, and it stands."""
+def _raises(facts: Facts, args: argparse.Namespace) -> int:
+    """How often oomlens raised it before, and it stands; by its name, for it may have been created anew since."""
     from oomlens.apply.journal import Journal, JournalError, Status
     from oomlens.cli import state
 
@@ -120,13 +122,12 @@ def _raises(args: argparse.Namespace) -> int:
     except JournalError:
         return 0
     mine = [one for one in known if one.plan.remedy == "raise-container-limit" and one.status is Status.APPLIED]
-    return sum(args.container == one.plan.target and bool(one.plan.cost_bytes) for one in mine)
+    names = {args.container, facts.container.name if facts.container is not None else args.container}
+    return sum(one.plan.target in names and bool(one.plan.cost_bytes) for one in mine)
 
 
 def _with_reports(facts: Facts, args: argparse.Namespace) -> Facts:
     """The kernel's word on what happened to it, from the logs."""
-    from dataclasses import replace
-
     from oomlens.cli.reading import Reading
     from oomlens.i18n import english
     from oomlens.pipeline import merge

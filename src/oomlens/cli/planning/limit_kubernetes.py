@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oomlens.i18n import Translate, message
-from oomlens.model.plan import Text
 
 if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
@@ -39,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     )
     parser.add_argument("-w", "--workload", metavar="KIND/NAME", help=tr("the workload, such as deploy/web"))
     parser.add_argument("-n", "--namespace", metavar="NAME", help=tr("its namespace"))
-    parser.add_argument("-c", "--container", metavar="NAME", help=tr("the container (default: the only one)"))
+    parser.add_argument(
+        "-c", "--container", metavar="NAME", help=tr("the container, or on a cluster its id (default: the only one)")
+    )
     parser.add_argument(
         "--limit", metavar="SIZE", help=tr("memory limit, such as 640Mi (default: from the limit that was hit)")
     )
@@ -63,8 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     )  # fmt: skip
     parser.add_argument("--key", metavar="KEY", help=tr("where a Helm value is, such as web.resources"))
     parser.add_argument(
-        "--node-memory", metavar="SIZE", help=tr("memory of a node, such as 16Gi, for the oom_score_adj")
+        "--node-memory", type=_memory, metavar="SIZE", help=tr("memory of a node, such as 16Gi, for the oom_score_adj")
     )
+
+
+def _memory(text: str) -> str:
+    from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes
+
+    try:
+        memory_bytes(text)
+    except QuantityError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a quantity such as {error.meant or '16Gi'}") from error
+    return text
 
 
 def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
@@ -79,33 +90,43 @@ def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
 
 
 def _live(wish: Wish, args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
-    from oomlens.host.read.cluster import ClusterError, connect
+    from oomlens.host.read.cluster import ClusterError, connect, forget_connections
     from oomlens.host.read.cluster_facts import read_cluster
-    from oomlens.model.plan import Refusal
-    from oomlens.plan.kinds import limit_kubernetes_live as kind
+    from oomlens.model.plan import Refusal, Text
+    from oomlens.plan.kinds import limit_kubernetes as kind
     from oomlens.plan.kubernetes.no_plan import NoPlanError
+    from oomlens.plan.kubernetes_steps.names import KIND
 
     target = wish.workload or wish.pod_uid or ""
     if not reader.live:
         text = Text(message("a cluster is no part of the files below {root}"), {"root": str(reader.tree.root)})
-        return (Refusal("not-live", kind.KIND, target, text),)
+        return (Refusal("not-live", KIND, target, text),)
     try:
         return kind.propose(wish, read_cluster(connect(args.kubeconfig, args.context), wish))
     except ClusterError as error:
-        return (Refusal("no-cluster", kind.KIND, target, error.text, error.hint),)
+        return (Refusal("no-cluster", KIND, target, error.text, error.hint, _elsewhere(args)),)
     except NoPlanError as error:
-        return (error.refusal(kind.KIND, target),)
+        return (error.refusal(KIND, target),)
+    finally:
+        forget_connections()
+
+
+def _elsewhere(args: argparse.Namespace) -> tuple[str, ...]:
+    """What to type where kubectl works."""
+    import shlex
+
+    commands = [f"oomlens {shlex.join(['plan', *_argv(args)])}"]
+    if args.pod_uid:
+        columns = "NS:.metadata.namespace,POD:.metadata.name,UID:.metadata.uid"
+        commands.insert(0, f"kubectl get pods -A -o custom-columns={columns} | grep {shlex.quote(args.pod_uid)}")
+    return tuple(commands)
 
 
 def _wish(args: argparse.Namespace) -> Wish:
     from oomlens.plan.kubernetes.facts import Wish
-    from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes
+    from oomlens.plan.kubernetes.quantity import memory_bytes
     from oomlens.plan.kubernetes.sizing import Amount
 
-    try:
-        node_bytes = memory_bytes(args.node_memory)
-    except QuantityError:
-        node_bytes = None
     return Wish(
         Amount(args.limit, args.request, max(args.kills, 1)),
         tuple(args.paths),
@@ -115,7 +136,7 @@ def _wish(args: argparse.Namespace) -> Wish:
         args.key,
         pod_uid=args.pod_uid,
         take_over=tuple(args.take_over),
-        node_bytes=node_bytes,
+        node_bytes=memory_bytes(args.node_memory),
         argv=_argv(args),
     )
 

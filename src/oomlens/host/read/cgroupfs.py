@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from oomlens.host.read.procfs import pressure_of
 from oomlens.host.read.pseudofiles import number, read_at, reason, text
@@ -20,6 +21,7 @@ from oomlens.model.snapshot import CgroupUsage
 # PAGE_COUNTER_MAX in bytes: LONG_MAX rounded down to pages up to 256 kB, of 32-bit kernels LONG_MAX pages.
 _UNLIMITED_FROM = (1 << 63) - (1 << 19)
 _UNLIMITED_32_BIT = ((1 << 31) - 1) * 4096
+_USUAL = Path("/sys/fs/cgroup")
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -48,18 +50,21 @@ class Hierarchy:
 
 
 def find_hierarchy(cgroup: Path, proc: Path) -> Hierarchy | None:
-    """The tree below a cgroup mount point (/sys/fs/cgroup); None where no memory controller can be seen.
+    """The tree that limits memory, below a cgroup mount point (/sys/fs/cgroup) or wherever it is mounted; None where there is none.
 
-    proc: for /proc/self/mountinfo, which tells that only a part of the tree is mounted (containers).
+    proc: for /proc/self/mountinfo, which tells where, and that only a part of the tree is mounted (containers).
     """
+    mounts = list(_mounts(proc))
     unified = cgroup / "unified"
-    for place in (cgroup, unified):
-        if "memory" in _words(place / "cgroup.controllers"):
-            return Hierarchy(2, place, _mounted_part(proc, "cgroup2", None))
-    memory = cgroup / "memory"
-    if (memory / "memory.usage_in_bytes").exists():
-        pressure = unified if (unified / "cgroup.controllers").exists() else None
-        return Hierarchy(1, memory, _mounted_part(proc, "cgroup", "memory"), pressure)
+    # Places of the running system: those of another root are not to be mixed with it.
+    first, second = (_place_of(mounts, kind) if cgroup == _USUAL else None for kind in ("cgroup", "cgroup2"))
+    for place in (cgroup, unified, second):
+        if place is not None and "memory" in _words(place / "cgroup.controllers"):
+            return Hierarchy(2, place, _mounted_part(mounts, "cgroup2", place))
+    for place in (cgroup / "memory", first):
+        if place is not None and (place / "memory.usage_in_bytes").exists():
+            beside = next((tree for tree in (unified, second) if tree and (tree / "cgroup.controllers").exists()), None)
+            return Hierarchy(1, place, _mounted_part(mounts, "cgroup", place), beside)
     return None
 
 
@@ -70,17 +75,39 @@ def _words(path: Path) -> list[str]:
         return []
 
 
-def _mounted_part(proc: Path, kind: str, option: str | None) -> str:
+class _Mount(NamedTuple):
+    """root: what of the file system is mounted at the place."""
+
+    kind: str
+    root: str
+    place: str
+
+
+def _mounts(proc: Path) -> Iterator[_Mount]:
+    """The mounted cgroup trees that can limit memory."""
     try:
         content = (proc / "self/mountinfo").read_bytes()
     except OSError:
-        return "/"
+        return
     for line in text(content).splitlines():
         mount, _, rest = line.partition(" - ")
         cells, source = mount.split(), rest.split()
-        if len(cells) > 3 and source[:1] == [kind] and (option is None or option in source[-1].split(",")):
-            return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), cells[3])
-    return "/"
+        if len(cells) > 4 and (
+            source[:1] == ["cgroup2"] or (source[:1] == ["cgroup"] and "memory" in source[-1].split(","))
+        ):
+            root, place = (_ESCAPE.sub(lambda found: chr(int(found[1], 8)), cell) for cell in cells[3:5])
+            yield _Mount(source[0], root, place)
+
+
+def _place_of(mounts: Sequence[_Mount], kind: str) -> Path | None:
+    return next((Path(mount.place) for mount in mounts if mount.kind == kind), None)
+
+
+def _mounted_part(mounts: Sequence[_Mount], kind: str, place: Path) -> str:
+    """What is mounted at the place; of several trees (a container that sees the host's too) the one that is there."""
+    roots = [mount.root for mount in mounts if mount.kind == kind]
+    there = [mount.root for mount in mounts if mount.kind == kind and mount.place == str(place)]
+    return (there or roots or ["/"])[0]
 
 
 def read_cgroups(hierarchy: Hierarchy | None) -> tuple[tuple[CgroupUsage, ...], tuple[Gap, ...]]:
@@ -176,7 +203,7 @@ def _read_v1(files: _Files, path: str) -> CgroupUsage:
     failures = files.number("memory.failcnt")
     if failures is not None:
         events["failcnt"] = failures
-    stat = files.counters("memory.stat")
+    stat, hierarchy = files.counters("memory.stat"), files.number("memory.use_hierarchy")
     return CgroupUsage(
         path=path,
         version=1,
@@ -189,6 +216,7 @@ def _read_v1(files: _Files, path: str) -> CgroupUsage:
         memsw_max_bytes=None if "memsw" in unlimited else memsw,
         unlimited=frozenset(unlimited),
         swappiness=files.number("memory.swappiness"),
+        use_hierarchy=None if hierarchy is None else bool(hierarchy),
         oom_kill_disabled=bool(control["oom_kill_disable"]) if "oom_kill_disable" in control else None,
         events=events,
         stat=stat,
@@ -204,6 +232,8 @@ def _tighter(own: int | None, above: int | None) -> int | None:
 
 
 def _with_effective(usage: CgroupUsage, parent: CgroupUsage | None) -> CgroupUsage:
+    if parent is not None and parent.use_hierarchy is False:
+        parent = None  # whose limits then hold for itself alone
     above = parent.effective_max_bytes if parent is not None else _limit_above(usage)
     own_is_tighter = usage.max_bytes is not None and (above is None or usage.max_bytes <= above)
     return replace(

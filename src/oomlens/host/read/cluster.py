@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from oomlens.model.plan import Text, Value
 from oomlens.plan.kubernetes.facts import Answer, Connection
 
 _TIMEOUT_SECONDS = 15.0
+_PASSWORD = re.compile(r"//[^/@]*@")
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PAGE = 500
+
+
+_OPEN: list[Cluster] = []  # since connections outlive the step that needs them
 
 
 class ClusterError(Exception):
@@ -62,7 +67,12 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Cluste
 
 def reconnect(connection: Mapping[str, Any]) -> Cluster:
     """The cluster that a plan was made for. Raises ClusterError where the kubeconfig leads to another server by now."""
-    cluster = connect(connection.get("kubeconfig"), connection.get("context"))
+    path, context = connection.get("kubeconfig"), connection.get("context")
+    try:
+        about = Path(path).stat() if path is not None else None
+    except OSError:
+        about = None  # connecting tells
+    cluster = _connected(path, context, None if about is None else (about.st_mtime_ns, about.st_size))
     if cluster.connection.server != connection.get("server"):
         raise ClusterError(
             Text(
@@ -73,13 +83,35 @@ def reconnect(connection: Mapping[str, Any]) -> Cluster:
     return cluster
 
 
+@lru_cache(maxsize=4)
+def _connected(path: str | None, context: str | None, _stamp: tuple[int, int] | None) -> Cluster:
+    """One connection for all steps of a plan, as long as the kubeconfig is the same."""
+    return connect(path, context)
+
+
+def forget_connections() -> None:
+    """Closes what `reconnect` has kept open."""
+    for cluster in _OPEN:
+        cluster.close()
+    _OPEN.clear()
+    _connected.cache_clear()
+
+
 class Cluster:
     """client: of lightkube; `oomlens.host.write.cluster` changes through it. Objects are plain dictionaries."""
 
     def __init__(self, config: Any, path: str | None) -> None:
         self._config = _with_token(config)
-        self.connection = Connection(path, config.context_name if path is not None else None, config.cluster.server)
+        server = _PASSWORD.sub("//", config.cluster.server)  # a plan is for everybody's eyes
+        self.connection = Connection(path, config.context_name if path is not None else None, server)
         self.namespace: str = config.namespace
+        _OPEN.append(self)
+
+    def close(self) -> None:
+        """Ends its connections."""
+        for name in ("client", "_plain"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
 
     @cached_property
     def client(self) -> Any:
@@ -112,16 +144,20 @@ class Cluster:
 
     def raw(self, path: str) -> Answer:
         """What the server answers to a GET of a path, such as /version. Raises ClusterError where there is no answer."""
-        from lightkube.config.client_adapter import Client, ConnectionParams
 
         def ask() -> Mapping[str, Any]:
-            with Client(self._config, ConnectionParams()) as client:
-                answer = client.get(path)
-                answer.raise_for_status()
-                found: Mapping[str, Any] = answer.json()
-                return found
+            answer = self._plain.get(path)
+            answer.raise_for_status()
+            found: Mapping[str, Any] = answer.json()
+            return found
 
         return self.answer(ask)
+
+    @cached_property
+    def _plain(self) -> Any:
+        from lightkube.config.client_adapter import Client, ConnectionParams
+
+        return Client(self._config, ConnectionParams())
 
     def dry_run(
         self, resource: Any, name: str, namespace: str, body: Any, patch_type: str, *, force: bool = False
@@ -184,10 +220,7 @@ def _status(error: Any) -> Mapping[str, Any]:
 
 
 def _why(error: BaseException) -> str:
-    cause = error
-    while isinstance(cause.__cause__, Exception):
-        cause = cause.__cause__
-    return (str(cause) or type(cause).__name__).splitlines()[0]
+    return (str(error) or str(error.__cause__ or "") or type(error).__name__).splitlines()[0]
 
 
 def _kubeconfig_path(context: str | None) -> str | None:

@@ -13,7 +13,7 @@ from oomlens.plan.kubernetes.no_plan import NoPlanError
 from oomlens.plan.kubernetes.objects import KINDS, Kind, Object, kind_named, mapping, sequence, text_or_none
 from oomlens.plan.kubernetes.owners import controller_of
 from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes
-from oomlens.plan.kubernetes.server_forms import apply_body, refused
+from oomlens.plan.kubernetes.server_forms import apply_body, refused, said, state_of, value_patch
 
 _STATIC = "kubernetes.io/config.hash"
 _MIRROR = "kubernetes.io/config.mirror"
@@ -37,6 +37,7 @@ def read_cluster(cluster: Cluster, wish: Wish) -> ClusterFacts:
     outer = controller_of(workload)
     unread: list[tuple[str, str]] = []
     pods = _pods_of(cluster, workload, namespace, unread)
+    neighbours, nodes = _neighbours(cluster, namespace, unread), _nodes(cluster, pods, unread)
     version = cluster.raw("/version")
     return ClusterFacts(
         cluster.connection,
@@ -47,13 +48,14 @@ def read_cluster(cluster: Cluster, wish: Wish) -> ClusterFacts:
         if outer is None or outer.get("kind") == "Node"
         else f"{outer.get('kind')} {outer.get('name')} ({outer.get('apiVersion')})",
         _static_node(workload),
-        _neighbours(cluster, namespace, unread),
+        neighbours,
         tuple(unread),
         _has_resize(cluster),
         _minor(version),
-        _nodes(cluster, pods, unread),
+        nodes,
         _usage(cluster, namespace),
         lambda parameters, force: dry_run(cluster, workload, parameters, force=force),
+        lambda pod, parameters: dry_resize(cluster, pod, parameters),
     )
 
 
@@ -62,6 +64,15 @@ def dry_run(cluster: Cluster, found: Object, parameters: Mapping[str, Any], *, f
     resource = resource_of(parameters["api_version"], parameters["plural"])
     body = apply_body(found, parameters)
     return cluster.dry_run(resource, parameters["name"], parameters["namespace"], body, "APPLY", force=force)
+
+
+def dry_resize(cluster: Cluster, pod: Object, parameters: Mapping[str, Any]) -> Answer:
+    """The server's answer to the resize of a step. Raises ClusterError."""
+    resource = resource_of("v1", "pods", subresource="resize")
+    now = state_of(pod, parameters)["memory"]
+    wanted = {word: parameters["memory"].get(word) or now[word] for word in now}
+    body = value_patch(pod, parameters, wanted)
+    return cluster.dry_run(resource, parameters["name"], parameters["namespace"], body, "JSON")
 
 
 def _named(cluster: Cluster, wish: Wish, namespace: str) -> Object:
@@ -149,7 +160,7 @@ def _pods_of(
         answers[KINDS[middle].plural] = cluster.list(KINDS[middle].api_version, KINDS[middle].plural, namespace)
     for what, answer in answers.items():
         if answer.code != 200:
-            unread.append((what, str(answer.body.get("message"))))
+            unread.append((what, said(answer)))
             return ()
     owners = {mapping(workload, "metadata").get("uid")}
     if middle is not None:
@@ -173,7 +184,7 @@ def _neighbours(cluster: Cluster, namespace: str, unread: list[tuple[str, str]])
         if answer.code == 200:
             found += [{**one, "kind": kind} for one in sequence(answer.body, "items")]
         elif answer.code != 404:  # 404: the server does not have such things
-            unread.append((plural, str(answer.body.get("message"))))
+            unread.append((plural, said(answer)))
     return tuple(found)
 
 
@@ -195,7 +206,7 @@ def _nodes(cluster: Cluster, pods: Sequence[Object], unread: list[tuple[str, str
     for name in sorted({str(mapping(pod, "spec").get("nodeName")) for pod in pods} - {"None"}):
         answer = cluster.get("v1", "nodes", name, None)
         if answer.code != 200:
-            unread.append((f"node/{name}", str(answer.body.get("message"))))
+            unread.append((f"node/{name}", said(answer)))
             break
         size = _size(mapping(answer.body, "status", "capacity").get("memory"))
         if size is not None:

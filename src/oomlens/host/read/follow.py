@@ -34,6 +34,8 @@ class Live(Protocol):
 
     def fileno(self) -> int | None: ...
 
+    def close(self) -> None: ...
+
     @property
     def ended(self) -> bool: ...
 
@@ -61,6 +63,11 @@ class LiveStream:
             self.ended = True
         return data
 
+    def close(self) -> None:
+        """Ends the program, or gives the device back."""
+        self.ended = True
+        self._stream.close()
+
 
 class GrowingFile:
     """A log file from its end on: what is appended, across rotation by rename and by truncation."""
@@ -87,6 +94,12 @@ class GrowingFile:
 
     def fileno(self) -> int | None:
         return None  # regular files are always ready; they are looked at in turn
+
+    def close(self) -> None:
+        """Gives the file back."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def arrived(self) -> bytes:
         if self._fd is None:

@@ -31,14 +31,14 @@ class Asked(NamedTuple):
     files: Named = Named()
 
 
-def read_facts(asked: Asked, reader: Reader, raises: int = 0) -> Facts:
+def read_facts(asked: Asked, reader: Reader) -> Facts:
     """Everything; never raises. Another tree's engine is asked only where its socket was named."""
     facts = _engine_facts(asked, reader) if reader.live or asked.host else Facts(problem="other-tree")
     container = facts.container
     labels = container.labels if container is not None else {}
     name = container.name if container is not None else asked.name
     kind = facts.engine.kind if facts.engine is not None and container is not None else None
-    return replace(facts, recreators=recreators_of(asked.files, labels, name, kind, reader), raises=raises)
+    return replace(facts, recreators=recreators_of(asked.files, labels, name, kind, reader))
 
 
 def _engine_facts(asked: Asked, reader: Reader) -> Facts:
@@ -50,6 +50,9 @@ def _engine_facts(asked: Asked, reader: Reader) -> Facts:
                 facts = _facts_of(engine, asked, reader)
         except EngineError as error:
             found.append(Facts(problem=error.code, where=host if not error.why else f"{host} ({error.why})"))
+            continue
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # it answers, but not as an engine
+            found.append(Facts(problem="not-understood", where=f"{host} ({error})"))
             continue
         if asked.kind is not None and facts.engine is not None and facts.engine.kind is not asked.kind:
             continue
@@ -146,6 +149,7 @@ def _with_cgroup(fact: ContainerFact, pid: int, reader: Reader) -> ContainerFact
     if own is None:
         return fact
     above = _above(own, known)
+    outer = above.names.container_id if above is not None else None
     return replace(
         fact,
         cgroup=own.path,
@@ -154,6 +158,7 @@ def _with_cgroup(fact: ContainerFact, pid: int, reader: Reader) -> ContainerFact
         swap_bytes=own.swap_current_bytes if own.swap_current_bytes is not None else fact.swap_bytes,
         outer_limit_bytes=above.effective_max_bytes if above is not None else None,
         outer_path=above.effective_max_path if above is not None else None,
+        outer_container=outer,
     )
 
 

@@ -17,11 +17,15 @@ from oomlens.model.snapshot import Process
 
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, include/linux/sched.h
 _GONE = (errno.ENOENT, errno.ESRCH)
+_MOST_THREADS = 256
+_POLICY_BYTES = 128
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _COUNTED = re.compile(
-    rb"\n(Uid|NSpid|Vm(?:Size|Lck|RSS|PTE|PMD|Swap)|Rss(?:Anon|File|Shmem)|HugetlbPages|Mems_allowed_list|Pss):[\t ]*([^\n]*)"
+    rb"\n(Uid|NSpid|Vm(?:Size|Lck|HWM|RSS|PTE|PMD|Swap)|Rss(?:Anon|File|Shmem)|HugetlbPages|Mems_allowed_list):[\t ]*([^\n]*)"
 )
+
+_PSS = re.compile(rb"\nPss: +([0-9]{1,15}) kB")
 
 # Path of the memory cgroup from the content of /proc/PID/cgroup.
 CgroupOf = Callable[[bytes], str | None]
@@ -68,7 +72,7 @@ def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: in
         cells = stat[end + 2 :].split(None, 21)
         state, threads = cells[0].decode("ascii", "replace"), int(cells[17])
         kernel_thread = bool(int(cells[6]) & _KERNEL_THREAD)
-        memory = {} if kernel_thread else _memory(folder, cgroup_of, state, threads)
+        memory = {} if kernel_thread else _memory(folder, cgroup_of, state, threads, int(cells[21].split(None, 1)[0]))
         return Process(
             pid=pid,
             comm=comm,
@@ -85,13 +89,14 @@ def _read_process(root: int, pid: int, cgroup_of: CgroupOf, ticks_per_second: in
         os.close(folder)
 
 
-def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int) -> dict[str, Any]:
-    """The fields of a `Process` that a kernel thread has not."""
+def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int, stat_rss: int) -> dict[str, Any]:
+    """The fields of a `Process` that a kernel thread has not. stat_rss: pages, of the main thread."""
     status = _lines(read_at(folder, "status"))
     memory = status
     if b"VmRSS" not in status and threads > 1:
         # The main thread has ended; the others still hold the memory, and the kernel looks at them (find_lock_task_mm).
         memory = next(_status_of_threads(folder), status)
+    own = memory is status and b"VmRSS" in status
     anon, file, shmem = (_bytes(memory, name) for name in (b"RssAnon", b"RssFile", b"RssShmem"))
     split = anon is not None and file is not None and shmem is not None
     ended = state in ("Z", "X") and b"VmRSS" not in memory
@@ -102,7 +107,9 @@ def _memory(folder: int, cgroup_of: CgroupOf, state: str, threads: int) -> dict[
         "uid": int(status[b"Uid"].split(None, 1)[0]) if b"Uid" in status else None,
         "namespace_pid": int(namespace[-1]) if namespace else None,
         "total_vm_bytes": _bytes(memory, b"VmSize"),
+        "rss_peak_bytes": _bytes(memory, b"VmHWM"),
         "rss_bytes": 0 if ended else (anon or 0) + (file or 0) + (shmem or 0) if split else _bytes(memory, b"VmRSS"),
+        "stat_rss_pages": stat_rss if own else None,
         "rss_anon_bytes": anon,
         "rss_file_bytes": file,
         "rss_shmem_bytes": shmem,
@@ -172,9 +179,59 @@ def with_command_line(process: Process, proc: Path) -> Process:
 
 
 def with_pss(process: Process, proc: Path) -> Process:
-    """The process with its proportional set size (smaps_rollup, 4.14 on); walks its page tables, so only for a few."""
+    """The process with its proportional set size; without, where it has ended or may not be read."""
+    return replace(process, pss_bytes=_pss(process.pid, proc)[0])
+
+
+def read_pss(
+    processes: tuple[Process, ...], pids: frozenset[int] | None, proc: Path
+) -> tuple[tuple[Process, ...], tuple[Gap, ...]]:
+    """The processes, those of the pids (None: all) with their proportional set sizes, and why some have none.
+
+    The kernel walks their page tables for it, so it takes time where they are large.
+    """
+    found: list[Process] = []
+    refused: Counter[str] = Counter()
+    for process in processes:
+        if process.kernel_thread or (pids is not None and process.pid not in pids):
+            found.append(process)
+            continue
+        size, why = _pss(process.pid, proc)
+        refused.update([why] if why is not None and why != "gone" else [])
+        found.append(replace(process, pss_bytes=size))
+    return tuple(found), tuple(Gap(f"pss_bytes: {refused[why]}", why) for why in sorted(refused))
+
+
+def _pss(pid: int, proc: Path) -> tuple[int | None, str | None]:
+    """The size, or why it is not known. smaps_rollup is there from 4.14 on; before, its lines are summed up from smaps."""
+    folder, problem = proc / str(pid), None
+    for name in ("smaps_rollup", "smaps"):
+        try:
+            parts = _PSS.findall(b"\n" + (folder / name).read_bytes())
+        except OSError as error:
+            problem = reason(error)
+            if error.errno != errno.ENOENT:
+                break
+        else:
+            # A process that has ended has neither lines nor memory.
+            return (sum(map(int, parts)) * 1024, None) if parts else (None, "gone")
+    return None, problem if folder.exists() else "gone"
+
+
+def with_mempolicies(process: Process, proc: Path) -> Process:
+    """The process with the memory policies of its threads (numa_maps, which is there with NUMA only)."""
+    folder = proc / str(process.pid) / "task"
+    found: set[str] = set()
     try:
-        status = (proc / str(process.pid) / "smaps_rollup").read_bytes()
+        for thread in sorted(folder.iterdir())[:_MOST_THREADS]:
+            # A read of few bytes makes the kernel look at the first mapping alone; what follows would walk page tables.
+            descriptor = os.open(thread / "numa_maps", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                words = text(os.read(descriptor, _POLICY_BYTES)).split(None, 2)
+            finally:
+                os.close(descriptor)
+            if len(words) > 1:
+                found.add(words[1])
     except OSError:
         return process
-    return replace(process, pss_bytes=_bytes(_lines(status), b"Pss"))
+    return replace(process, mempolicies=tuple(sorted(found)) or None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oomlens.host.read.pseudofiles import Folder, number
+from oomlens.kernel.proc_swaps import swaps_of
 from oomlens.model.report import Counters, Gap, Node, Slab, Zone
 from oomlens.model.snapshot import HostMemory, Pressure, Setting, Stall, Swap, Zram
 
@@ -124,16 +125,7 @@ def _pressures(files: Folder) -> Iterator[tuple[str, Pressure]]:
 
 
 def _swaps(content: str | None) -> tuple[Swap, ...] | None:
-    if content is None:
-        return None
-    found: list[Swap] = []
-    for line in content.splitlines()[1:]:
-        # Blanks of a file name are printed as \040, so the columns are safe.
-        cells = line.rsplit(None, 4)
-        size, used, priority = (number(cell) for cell in cells[2:]) if len(cells) == 5 else (None, None, None)
-        if size is not None and used is not None and priority is not None:
-            found.append(Swap(cells[0], cells[1], size * 1024, used * 1024, priority))
-    return tuple(found)
+    return None if content is None else swaps_of(content)
 
 
 def _zrams(devices: Folder) -> Iterator[Zram]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from oomlens.host.read.reader import Reader
@@ -19,6 +20,7 @@ _FOLDER = "com.docker.compose.project.working_dir"
 UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
 # podman-systemd.unit(5), and systemd.unit(5); what stands first hides the later ones of the same name.
 QUADLET_FOLDERS = ("/etc/containers/systemd", "/usr/share/containers/systemd")
+OWN_QUADLETS = ".config/containers/systemd"
 UNIT_FOLDERS = (
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
@@ -54,7 +56,9 @@ def recreators_of(
     quadlet = named.quadlet or (None if named.unit or unit is None else _quadlet_of(unit, tree))
     if quadlet is not None:
         service = unit or f"{PurePosixPath(quadlet).stem}.service"
-        return Recreators(quadlet=tuple(_with_drop_ins(quadlet, tree)), unit=service, systemctl=systemctl)
+        own = quadlet.startswith(f"{Path.home()}/") and os.geteuid() != 0
+        files = tuple(_with_drop_ins(quadlet, tree))
+        return Recreators(quadlet=files, unit=service, systemctl=systemctl, of_user=own)
     path = named.unit or _unit_of(unit, name, kind, tree)
     if path is None:
         return Recreators(systemctl=systemctl)
@@ -79,7 +83,7 @@ def _compose_file(path: str, tree: Tree) -> ComposeFile:
 def _quadlet_of(unit: str, tree: Tree) -> str | None:
     """`web.service` is made of `web.container`, or of that with `ServiceName=web`; `web@1.service` of `web@.container`."""
     stem = re.sub(r"@.*", "@", unit.removesuffix(".service"))
-    for folder in QUADLET_FOLDERS:
+    for folder in (f"{Path.home()}/{OWN_QUADLETS}", *QUADLET_FOLDERS):
         for path in _below(folder, ".container", tree):
             if PurePosixPath(path).stem == stem or f"ServiceName={stem}" in (tree.text(path) or "").splitlines():
                 return path

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oomlens.host.read.cgroupfs import cgroup_of, find_hierarchy, read_cgroups
-from oomlens.host.read.processes import read_processes, with_command_line, with_pss
+from oomlens.host.read.processes import read_processes, read_pss, with_command_line, with_mempolicies, with_pss
 from oomlens.host.read.procfs import read_host
 from oomlens.host.read.pseudofiles import text
 from oomlens.model.report import Gap
@@ -27,16 +27,18 @@ def read_snapshot(
     ticks_per_second: int | None = None,
     now_seconds: float | None = None,
     command_lines: int | None = 0,
-    pss: frozenset[int] = frozenset(),
+    pss: frozenset[int] | None = frozenset(),
     slabs: bool = False,
+    policies: bool = False,
 ) -> Snapshot:
     """Reads everything once; never raises where something is missing, unreadable or gone: gaps say so.
 
     page_size, ticks_per_second: of the machine that /proc belongs to; default: of this one.
     now_seconds: of the epoch; default: the clock.
     command_lines: read the arguments of that many of the largest processes, None for all.
-    pss: pids whose proportional set size is read too, which is slow.
+    pss: pids whose proportional set size is read too, None for all; slow for large processes.
     slabs: read the largest kernel caches too.
+    policies: read the memory policies of processes too (NUMA).
     """
     at = time.time() if now_seconds is None else now_seconds
     host, host_gaps = read_host(proc, sys, page_size=page_size or os.sysconf("SC_PAGE_SIZE"), slabs=slabs)
@@ -47,8 +49,11 @@ def read_snapshot(
     cgroups, cgroup_gaps = read_cgroups(hierarchy)
     if command_lines != 0:
         processes = _with_command_lines(processes, proc, command_lines)
-    if pss:
-        processes = tuple(with_pss(each, proc) if each.pid in pss else each for each in processes)
+    if pss is None or pss:
+        processes, pss_gaps = read_pss(processes, pss, proc)
+        process_gaps = (*process_gaps, *pss_gaps)
+    if policies:
+        processes = tuple(each if each.kernel_thread else with_mempolicies(each, proc) for each in processes)
     return Snapshot(
         host=host,
         cgroups=cgroups,
@@ -72,6 +77,12 @@ def _hidden(proc: Path) -> tuple[Gap, ...]:
     except OSError:
         return ()
     return (Gap("processes", "hidden-by-hidepid"),) if _HIDDEN.search(mounts) and os.geteuid() != 0 else ()
+
+
+def with_sizes_shared_out(snapshot: Snapshot, pids: frozenset[int], proc: Path = Path("/proc")) -> Snapshot:
+    """The snapshot with the proportional set sizes of some processes, read now, or gaps that say why not."""
+    processes, gaps = read_pss(snapshot.processes, pids, proc)
+    return replace(snapshot, processes=processes, gaps=(*snapshot.gaps, *gaps))
 
 
 def with_details(snapshot: Snapshot, pids: frozenset[int], proc: Path = Path("/proc")) -> Snapshot:

@@ -11,7 +11,10 @@ from oomlens.plan.actions import (
     kubernetes_resize,
     run_program,
     set_value,
+    swap_active,
+    swap_file,
     unit_property,
+    zram_device,
 )
 from oomlens.plan.actions.action import Action
 
@@ -23,7 +26,10 @@ ACTIONS: tuple[Action, ...] = (
     kubernetes_resize.ACTION,
     run_program.ACTION,
     set_value.ACTION,
+    swap_active.ACTION,
+    swap_file.ACTION,
     unit_property.ACTION,
+    zram_device.ACTION,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 

@@ -132,9 +132,15 @@ def content_of(state: Json) -> bytes | None:
 
 def diff_of(path: str, old: bytes | None, new: bytes | None) -> tuple[str, ...]:
     """A unified diff, without line ends."""
-    lines = [(content or b"").decode("utf-8", "backslashreplace").splitlines() for content in (old, new)]
+    lines = [_lines((content or b"").decode("utf-8", "backslashreplace")) for content in (old, new)]
     names = [path if content is not None else "/dev/null" for content in (old, new)]
     return tuple(difflib.unified_diff(lines[0], lines[1], names[0], names[1], lineterm="", n=2))
+
+
+def _lines(text: str) -> list[str]:
+    """As sed and diff count them: a carriage return is part of its line, other line separators of Unicode are."""
+    lines = text.split("\n")
+    return lines[:-1] if not lines[-1] else lines
 
 
 def reached(step: Step, state: Json) -> bool:

@@ -41,7 +41,7 @@ class Recreators:
     """What may create the container anew.
 
     quadlet, units: the file itself first, then its drop-ins in the order of systemd. unit: the unit's name.
-    systemctl: whether systemd can be told that a file changed.
+    systemctl: whether systemd can be told that a file changed; of_user: the systemd of the user who runs this.
     """
 
     compose: tuple[ComposeFile, ...] = ()
@@ -49,6 +49,7 @@ class Recreators:
     units: tuple[UnitFile, ...] = ()
     unit: str | None = None
     systemctl: bool = False
+    of_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

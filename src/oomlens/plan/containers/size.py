@@ -66,7 +66,7 @@ def size(known: Known) -> Sized | Refusal:
     """The limits, with their arithmetic; or why there are none."""
     wish = known.wish
     if wish.memory_bytes is None and wish.memsw_bytes is None and wish.pids is not None:
-        return Sized(Limits(pids=wish.pids), (Evidence("pids_limit", wish.pids, "count", "as asked"),))
+        return Sized(Limits(pids=wish.pids), (Evidence("pids_limit", wish.pids, "count", message("as asked")),))
     memory = _asked(known) if wish.memory_bytes is not None or wish.memsw_bytes is not None else _needed(known)
     if isinstance(memory, Refusal):
         return memory
@@ -92,7 +92,7 @@ def _asked(known: Known) -> tuple[int, tuple[Evidence, ...]] | Refusal:
             Text(message("there is no memory limit yet, so one of memory and swap together needs one beside it")),
             Text(message("give both: --memory SIZE --memory-swap SIZE")),
         )
-    return wanted, (Evidence("memory", wanted, "bytes", "as asked"),)
+    return wanted, (Evidence("memory", wanted, "bytes", message("as asked")),)
 
 
 def _needed(known: Known) -> tuple[int, tuple[Evidence, ...]] | Refusal:
@@ -214,16 +214,16 @@ def _memsw(known: Known, memory: int) -> Evidence | Refusal | None:
             return refuse(
                 "swap-below-memory", known.wish.name, Text(text, {"memsw_bytes": asked, "memory_bytes": memory})
             )
-        return Evidence("memory and swap", asked, None if asked == UNLIMITED else "bytes", "as asked")
+        return Evidence("memory and swap", asked, None if asked == UNLIMITED else "bytes", message("as asked"))
     old, total = known.limited, now.memsw_bytes
     if old is None or total is None:
-        return Evidence("memory and swap", 2 * memory, "bytes", f"2 * {memory}, as engines do by themselves")
+        return Evidence("memory and swap", 2 * memory, "bytes", f"2 * {memory} = {2 * memory}")
     if total == UNLIMITED:
-        return Evidence("memory and swap", UNLIMITED, None, "no limit, as before")
+        return Evidence("memory and swap", UNLIMITED, None, message("no limit, as before"))
     if total == 2 * old:
-        return Evidence("memory and swap", 2 * memory, "bytes", f"2 * {memory}, twice the memory as before")
+        return Evidence("memory and swap", 2 * memory, "bytes", f"2 * {memory} = {2 * memory}")
     swap = max(0, total - old)
-    return Evidence("memory and swap", memory + swap, "bytes", f"{memory} + swap {swap} as before = {memory + swap}")
+    return Evidence("memory and swap", memory + swap, "bytes", f"{memory} + swap {swap} = {memory + swap}")
 
 
 def _warnings(known: Known, wanted: int) -> tuple[Text, ...]:
@@ -245,6 +245,11 @@ def _warnings(known: Known, wanted: int) -> tuple[Text, ...]:
     if outer is not None and wanted > outer:
         text = message("the cgroup above it, {path}, is limited to {outer_bytes}, which is reached first")
         found.append(Text(text, {"path": container.outer_path, "outer_bytes": outer}))
+    if container.outer_container is not None:
+        text = message(
+            "its engine runs in the container {outer} itself: the limit of that one counts for all within it"
+        )
+        found.append(Text(text, {"outer": container.outer_container[:12]}))
     if max(known.raises, known.story.kills - 1) >= MOST_STEPS:
         found.append(Text(message("it has been raised again and again: look for a leak")))
     if container.oom_kill_disabled:

@@ -63,14 +63,14 @@ def _steps(known: Recreators, home: UnitFile, content: bytes, place: Place) -> K
     except NotTextError:
         return for_a_person(place, home.path, run_options(place.wanted), Text(_REASONS["unknown"], {"path": home.path}))
     if known.systemctl:
-        steps.append(reload_units())
+        steps.append(reload_units(of_user=known.of_user))
     text = message("it is created anew when {unit} is restarted, which is not done now")
     return Kept(tuple(steps), (Text(text, {"unit": known.unit}),))
 
 
-def reload_units() -> Step:
+def reload_units(*, of_user: bool) -> Step:
     """systemd reads its files again (and quadlets are made into units)."""
-    argv = ["systemctl", "daemon-reload"]
+    argv = ["systemctl", *(["--user"] if of_user else []), "daemon-reload"]
     title = Text(message("let systemd read its files again"))
     return run_program(argv, title, target="systemd", undo_argv=argv, safety=Safety.SAFE)
 

@@ -81,6 +81,7 @@ class Answer(NamedTuple):
 
 
 DryRun = Callable[[Mapping[str, Any], bool], Answer]
+DryResize = Callable[[Mapping[str, Any], Mapping[str, Any]], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class ClusterFacts:
     neighbours: LimitRanges and so on, of its namespace. unread: what could not be read, with the reason.
     resize: whether the server has the pods' resize subresource; None where that is not known. minor: of its version, 33 of 1.33.
     node_bytes: memory capacity by node. usage_bytes: memory in use by (pod, container), where the metrics API tells.
-    dry_run: the server's answer to a step's parameters, forced or not, without any change.
+    dry_run: the server's answer to a step's parameters, forced or not, without any change. dry_resize: to those of a pod's resize.
     """
 
     connection: Connection
@@ -108,3 +109,4 @@ class ClusterFacts:
     node_bytes: Mapping[str, int] = field(default_factory=dict)
     usage_bytes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dry_run: DryRun | None = None
+    dry_resize: DryResize | None = None

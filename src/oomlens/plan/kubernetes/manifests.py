@@ -10,13 +10,23 @@ from oomlens.model.plan import Text, Value
 from oomlens.model.yaml_text import YamlText
 from oomlens.plan.kubernetes.facts import File, Parse, Wish
 from oomlens.plan.kubernetes.no_plan import NoPlanError
-from oomlens.plan.kubernetes.objects import Container, Object, Steps, Workload, kind_named, objects_in, workload_of
+from oomlens.plan.kubernetes.objects import (
+    Container,
+    Object,
+    Steps,
+    Workload,
+    kind_named,
+    mapping,
+    objects_in,
+    workload_of,
+)
 from oomlens.plan.kubernetes.sizing import Sized
 from oomlens.plan.yaml_compare import changed_places
 from oomlens.plan.yaml_edit import YamlEditError, merge
 from oomlens.plan.yaml_find import data_of, find, line_of
 from oomlens.plan.yaml_spell import Bare, Wanted
 
+_DEFAULT = "kubectl.kubernetes.io/default-container"
 _SHOWN = 12  # candidates that are listed
 
 
@@ -85,7 +95,11 @@ def chosen_place(places: Sequence[Place], wish: Wish) -> Place:
             raise NoPlanError(
                 "no-workload",
                 Text(message("there is no workload of Kubernetes in what was given")),
-                Text(message("name a manifest, a folder with manifests, a chart or a kustomization")),
+                Text(
+                    message(
+                        "name a manifest, a folder with manifests, a chart or a kustomization; or --live for a cluster"
+                    )
+                ),
             )
         raise NoPlanError(
             "no-workload",
@@ -105,6 +119,10 @@ def chosen_container(workload: Workload, wish: Wish) -> Container:
         found = next((one for one in workload.containers if one.name == wish.container), None)
         if found is not None:
             return found
+    meta = mapping(workload.object, *workload.kind.pod_spec[:-1], "metadata", "annotations")
+    usual = next((one for one in workload.containers if one.name == meta.get(_DEFAULT)), None)
+    if wish.container is None and usual is not None:
+        return usual
     regular = [one for one in workload.containers if one.role == "container"]
     if wish.container is None and len(regular) == 1 and not any(one.role == "sidecar" for one in workload.containers):
         return regular[0]
@@ -133,6 +151,13 @@ def edited(file: File, document: int, path: Steps, wanted: Wanted, parse: Parse)
         return checked(file.text, content, document, path, parse)
     except YamlEditError as error:
         raise not_edited(file, error) from error
+
+
+def refuse_template(file: File, document: int, path: Steps) -> None:
+    """Raises NoPlanError where what stands at a path is filled in later."""
+    node = find(file.text.documents[document], path)
+    if node is not None and b"{{" in file.fact.content[node.start : node.end]:
+        raise not_edited(file, YamlEditError("template", "/".join(map(str, path))))
 
 
 def checked(before: YamlText, content: bytes, document: int, path: Steps, parse: Parse) -> bytes:

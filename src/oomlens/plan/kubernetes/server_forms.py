@@ -41,9 +41,14 @@ def conflicts_in(status: Object) -> tuple[Conflict, ...]:
     return tuple(found)
 
 
+def said(answer: Answer) -> str:
+    """The server's own words, or its code."""
+    return str(answer.body.get("message") or f"HTTP {answer.code}")
+
+
 def refused(answer: Answer, target: str) -> NoPlanError:
     """What a server that does not do what it was asked said."""
-    values: dict[str, Value] = {"target": target, "code": answer.code, "why": str(answer.body.get("message"))}
+    values: dict[str, Value] = {"target": target, "code": answer.code, "why": said(answer)}
     if answer.code in (401, 403):
         text = message("the server does not let this account see or change {target}: {why}")
         return NoPlanError("forbidden", Text(text, values))
@@ -73,6 +78,7 @@ def state_of(found: Object | None, parameters: Mapping[str, Json]) -> Json:
         "present": True,
         "uid": meta.get("uid"),
         "resource_version": meta.get("resourceVersion"),
+        "bare": "resources" not in container,
         "memory": {word: None if value is None else str(value) for word, value in memory.items()},
         "managers": managers,
         "managed_fields": list(sequence(meta, "managedFields")),
@@ -100,6 +106,12 @@ def apply_body(found: Object, parameters: Mapping[str, Json]) -> dict[str, Any]:
     if container is None:
         container = {"name": parameters["container"]}
         items.append(container)
+        # The server puts the items of an apply in its order: it must be theirs.
+        names = [
+            mapping(one).get("name")
+            for one in sequence(mapping(found, *parameters["pod_spec"]), str(parameters["field"]))
+        ]
+        items.sort(key=lambda one: names.index(one["name"]) if one["name"] in names else len(names))
     resources = container.setdefault("resources", {})
     for word in WORDS:
         if parameters["memory"].get(word) is not None:
@@ -141,11 +153,11 @@ def _item(key: str, fields: Mapping[str, Any], value: Any) -> Iterator[Any]:
 
 
 def value_patch(
-    found: Object, parameters: Mapping[str, Json], now: Mapping[str, Any], wanted: Mapping[str, Any]
+    found: Object, parameters: Mapping[str, Json], wanted: Mapping[str, Any], *, bare: bool = False
 ) -> list[Any]:
-    """A JSON patch that makes the memory what is wanted, if it is what it is thought to be now; else the server refuses it.
+    """A JSON patch that makes the memory what is wanted, if the container's resources are still those that were found.
 
-    now, wanted: by "limits" and "requests"; None: none is set.
+    wanted: by "limits" and "requests"; None: none is to be set. bare: whether resources that are empty then are to go as well.
     """
     index, container = container_in(found, parameters)
     place = "/" + "/".join((*parameters["pod_spec"], str(parameters["field"]), str(index)))
@@ -153,47 +165,44 @@ def value_patch(
         {"op": "test", "path": "/metadata/uid", "value": mapping(found, "metadata").get("uid")},
         {"op": "test", "path": f"{place}/name", "value": parameters["container"]},
     ]
-    resources = container.get("resources")
-    if not isinstance(resources, Mapping):
-        patch.append({"op": "add", "path": f"{place}/resources", "value": {}})
-        resources = {}
+    now = container.get("resources")
+    if now is not None:
+        patch.append({"op": "test", "path": f"{place}/resources", "value": now})
+    then = copy.deepcopy(dict(now)) if isinstance(now, Mapping) else {}
     for word in WORDS:
-        if now.get(word) == wanted.get(word):
-            continue
-        path = f"{place}/resources/{word}"
-        if now.get(word) is not None:
-            patch.append({"op": "test", "path": f"{path}/memory", "value": now[word]})
-        if wanted.get(word) is None:
-            patch.append({"op": "remove", "path": f"{path}/memory" if len(mapping(resources, word)) > 1 else path})
-        elif mapping(resources, word):
-            patch.append({"op": "add", "path": f"{path}/memory", "value": wanted[word]})
-        else:
-            patch.append({"op": "add", "path": path, "value": {"memory": wanted[word]}})
-    return patch
+        amounts = dict(mapping(then, word))
+        amounts.pop("memory", None)
+        if wanted.get(word) is not None:
+            amounts["memory"] = wanted[word]
+        then.pop(word, None)
+        if amounts:
+            then[word] = amounts
+    if then or not bare:
+        return [*patch, {"op": "add", "path": f"{place}/resources", "value": then}]
+    return [*patch, {"op": "remove", "path": f"{place}/resources"}]
 
 
 def restored_managers(
     now: Sequence[Any], before: Sequence[Any], parameters: Mapping[str, Json], subresource: str | None = None
 ) -> list[Any]:
-    """The field managers with the memory given back to those who owned it before; all else as it is now.
+    """The field managers with the container's resources given back to those who owned them before; all else as it is now.
 
     Ours are put back as they were; what others have taken meanwhile stays theirs.
     """
-    paths = [path for word in WORDS for path in (_path(parameters, word),)]
+    inside = tuple(_key(step) for step in _path(parameters, "limits")[:-2])
     ours = [one for one in before if _is_ours(one, subresource)]
     kept = [copy.deepcopy(one) for one in now if not _is_ours(one, subresource)]
+    taken = {leaf for one in kept for leaf in _leaves(mapping(one, "fieldsV1"), inside)}
     for old in before:
-        if _is_ours(old, subresource):
-            continue
-        lost = [path for path in paths if _has(mapping(old, "fieldsV1"), path)]
-        if not lost:
+        lost = [leaf for leaf in _leaves(mapping(old, "fieldsV1"), inside) if leaf not in taken]
+        if _is_ours(old, subresource) or not lost:
             continue
         entry = next((one for one in kept if _same_entry(one, old)), None)
         if entry is None:
-            entry = {key: value for key, value in old.items() if key != "fieldsV1"} | {"fieldsV1": {}}
+            entry = {**old, "fieldsV1": {}}
             kept.append(entry)
-        for path in lost:
-            _put(entry["fieldsV1"], path)
+        for leaf in lost:
+            _put(entry["fieldsV1"], leaf)
     return [*kept, *copy.deepcopy(ours)]
 
 
@@ -210,14 +219,20 @@ def _key(step: str) -> str:
     return f'k:{{"name":{json.dumps(step[5:])}}}' if step.startswith("name=") else f"f:{step}"
 
 
-def _has(fields: Mapping[str, Any], path: Sequence[str]) -> bool:
-    for step in path:
-        if _key(step) not in fields:
-            return False
-        fields = mapping(fields, _key(step))
-    return True
+def _leaves(fields: Mapping[str, Any], inside: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The fields that are owned at a place or below it."""
+    for step in inside:
+        if step not in fields:
+            return
+        fields = mapping(fields, step)
+    todo: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [(fields, inside)]
+    while todo:
+        here, path = todo.pop()
+        if not here:
+            yield path
+        todo += [(mapping(here, step), (*path, step)) for step in here]
 
 
-def _put(fields: dict[str, Any], path: Sequence[str]) -> None:
-    for step in path:
-        fields = fields.setdefault(_key(step), {})
+def _put(fields: dict[str, Any], leaf: Sequence[str]) -> None:
+    for step in leaf:
+        fields = fields.setdefault(step, {})

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oomlens.i18n import message
-from oomlens.kernel.limit_sizes import FIRST_FACTOR, MOST_STEPS, NEXT_FACTOR, raised_limit
+from oomlens.kernel.limit_sizes import MOST_STEPS, raised_limit
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Text
 from oomlens.plan.kubernetes.no_plan import NoPlanError
 from oomlens.plan.kubernetes.objects import Container
 from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes, same, written
+
+_LEAST_BYTES = 4 << 20  # below, no runtime starts a container (cri-o, containerd); a bare 640 is 640 bytes
+# As raised_limit counts: after one kill, and after several.
+_SUMS = (
+    message("max(1.25 * limit_bytes, limit_bytes + 100 MiB), rounded up"),
+    message("max(1.5 * limit_bytes, limit_bytes + 100 MiB), rounded up"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def _limit(container: Container, amount: Amount) -> tuple[str | None, tuple[Evid
     if amount.limit is not None:
         new = _size(amount.limit)
         return amount.limit, (
-            Evidence("limit_bytes", current, "bytes"),
+            Evidence("limit_bytes", current, "bytes", None if current is not None else message("none is set")),
             Evidence("new_limit_bytes", new, "bytes", message("as it was asked for")),
         )
     if amount.request is not None:
@@ -91,7 +98,6 @@ def _limit(container: Container, amount: Amount) -> tuple[str | None, tuple[Evid
             Text(message("look for the leak; to raise it all the same: --limit SIZE")),
         )
     new = raised_limit(hit_bytes, amount.kills)
-    factor = NEXT_FACTOR if amount.kills > 1 else FIRST_FACTOR
     return written(new, hit), (
         Evidence("kills", amount.kills, "count"),
         Evidence("limit_bytes", hit_bytes, "bytes", message("the limit that was hit, a lower bound of what it needs")),
@@ -99,7 +105,7 @@ def _limit(container: Container, amount: Amount) -> tuple[str | None, tuple[Evid
             "new_limit_bytes",
             _size(written(new, hit)),
             "bytes",
-            f"max({factor} * limit_bytes, limit_bytes + 100 MiB), rounded up",
+            _SUMS[amount.kills > 1],
         ),
     )
 
@@ -131,21 +137,21 @@ def _unreadable(container: Container) -> list[Text]:
 
 
 def _size(text: str) -> int:
+    """Bytes. Raises NoPlanError."""
+    meant: str | None = None
     try:
         size = memory_bytes(text)
     except QuantityError as error:
-        raise NoPlanError(
-            "bad-quantity",
-            Text(message("{quantity} is no amount of memory to Kubernetes"), {"quantity": error.text}),
-            Text(message("write {meant}"), {"meant": error.meant or "512Mi"}),
-        ) from error
-    if not size:
-        raise NoPlanError(
-            "bad-quantity",
-            Text(message("{quantity} is no amount of memory to Kubernetes"), {"quantity": text}),
-            Text(message("write {meant}"), {"meant": "512Mi"}),
-        )
-    return size
+        size, meant = None, error.meant
+    if size is not None and size >= _LEAST_BYTES:
+        return size
+    if size is not None and text.isdecimal():
+        meant = f"{text}Mi"
+    raise NoPlanError(
+        "bad-quantity",
+        Text(message("{quantity} is no amount of memory that a container could run with"), {"quantity": text}),
+        Text(message("write {meant}"), {"meant": meant or "512Mi"}),
+    )
 
 
 def _size_or_none(text: str | None) -> int | None:

@@ -1,0 +1,1 @@
+"""The parts of `oomlens record`: reading a history, and the service."""

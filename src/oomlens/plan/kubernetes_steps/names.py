@@ -1,0 +1,3 @@
+"""What the plans are called."""
+
+KIND, REMEDY = "limit kubernetes", "raise-pod-limit"
