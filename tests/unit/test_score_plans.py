@@ -100,6 +100,12 @@ def test_a_container_is_changed_now_and_its_next_one_by_hand(machine: FakeMachin
     assert "docker run --oom-score-adj=-300 …" in plan.steps[1].parameters["commands"]
 
 
+def test_a_critical_process_is_not_sacrificed_without_a_word(machine: FakeMachine) -> None:
+    (text,) = [text for text in planned(machine, "sacrifice", "db.service").warnings if "critical" in text.text]
+    assert text.values == {"comm": "postgres", "role": "database"}
+    assert not [text for text in planned(machine, "sacrifice", "60").warnings if "critical" in text.text]
+
+
 def test_a_name_that_is_a_trap_is_quoted(machine: FakeMachine) -> None:
     plan = planned(machine, "protect", "60")
     assert plan.steps[-1].parameters["commands"] == ["choom -n -500 -- 'sh) 1 2 (' …"]
@@ -112,7 +118,13 @@ def test_a_unit_that_does_not_run_gets_its_dropin_alone(machine: FakeMachine) ->
 
 @pytest.mark.parametrize(
     ("target", "adj", "code"),
-    [("51", -1000, "never"), ("51", 2000, "adj"), ("99", None, "no-target"), ("nothing", None, "no-target")],
+    [
+        ("51", -1000, "never"),
+        ("1", -500, "init"),
+        ("51", 2000, "adj"),
+        ("99", None, "no-target"),
+        ("nothing", None, "no-target"),
+    ],
 )
 def test_what_should_not_be_done_is_refused(machine: FakeMachine, target: str, adj: int | None, code: str) -> None:
     found = proposal(machine, "protect", target, adj)
