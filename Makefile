@@ -43,7 +43,10 @@ prove-predict: ## predicted victim = killed victim, on five kernels in virtual m
 manual: ## the static manual in both languages: build/manual
 	$(BIN)/python tools/manual_site.py
 
+proof: ## docs/proof.md from the rows of the proof runs (CONTRIBUTING says which commands those are)
+	$(BIN)/python tools/proof_table.py
+
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score accept bench manual messages prove-predict
+.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict
