@@ -48,6 +48,10 @@ class Lens:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def shell(self, *argv: str) -> str:
+        """What is shown of it on stdout, run by whoever runs the test."""
+        return self(*argv).split("oomlens:")[0].replace("sudo ", "")
+
     def plan(self, *argv: str) -> dict[str, Any]:
         self("plan", "limit", "container", *argv, "--out", str(self.folder / "plan.json"))
         (plan,) = json.loads((self.folder / "plan.json").read_bytes())["plans"]
@@ -97,7 +101,7 @@ def test_killed_planned_survives_taken_back_killed_again(docker: RealDocker, len
     proven(
         "containers",
         REMEDY,
-        "docker",
+        WHERE,
         "killed at 64M, planned from the kernel's report, survives at 176M, taken back, killed",
     )
 
@@ -105,9 +109,7 @@ def test_killed_planned_survives_taken_back_killed_again(docker: RealDocker, len
 def test_the_shown_commands_do_the_same(docker: RealDocker, lens: Lens) -> None:
     docker.run("web", "-m", "64m", "--memory-swap", "64m", command=keep(10))
     wish = ("plan", "limit", "container", "web", "--memory", "128M", "--memory-swap", "-1")
-    shells = [
-        lens(*wish, option).replace("sudo ", "").split("oomlens:")[0] for option in ("--show-commands", "--show-undo")
-    ]
+    shells = [lens.shell(*wish, option) for option in ("--show-commands", "--show-undo")]
     for shell, limits in zip(shells, ((128 * MIB, -1), (LIMIT, LIMIT)), strict=True):
         subprocess.run(["sh", "-euc", shell], env={**os.environ, "PATH": docker.programs}, check=True)
         assert docker.limits("web") == limits
@@ -128,7 +130,7 @@ def test_no_limit_before_is_no_limit_after(docker: RealDocker, lens: Lens) -> No
     proven(
         "containers",
         REMEDY,
-        "docker",
+        WHERE,
         "a container without a limit is limited; after rollback the kernel's files are as before",
     )
 
@@ -150,7 +152,7 @@ def test_swap_without_a_limit_reaches_the_kernel(docker: RealDocker, lens: Lens)
     proven(
         "containers",
         REMEDY,
-        "docker",
+        WHERE,
         "--memory-swap -1, which Docker itself does not hand on, reaches the kernel and is taken back",
     )
 
@@ -204,12 +206,10 @@ def test_a_killed_child_and_a_hang_are_told_apart(docker: RealDocker, lens: Lens
         proven(
             "containers",
             REMEDY,
-            "docker",
+            WHERE,
             "a container that hangs at its limit (--oom-kill-disable) goes on when it is raised",
         )
-    proven(
-        "containers", REMEDY, "docker", "a killed child (OOMKilled, exit code 0) is told apart from a killed container"
-    )
+    proven("containers", REMEDY, WHERE, "a killed child (OOMKilled, exit code 0) is told apart from a killed container")
 
 
 def test_restarts_are_told(docker: RealDocker, lens: Lens) -> None:
@@ -232,7 +232,7 @@ def test_a_container_that_was_created_anew_is_left_alone(docker: RealDocker, len
     proven(
         "containers",
         REMEDY,
-        "docker",
+        WHERE,
         "rollback refuses where the container was created anew, and where somebody changed it",
     )
 
@@ -277,7 +277,7 @@ def test_compose_makes_it_anew_with_the_new_limits(docker: RealDocker, lens: Len
     proven(
         "containers",
         REMEDY,
-        "docker",
+        WHERE,
         "docker-compose makes the container anew from the changed file with the planned limits, and back",
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from statistics import median
 from typing import NamedTuple
 
 # 95 %, both sides together.
@@ -97,7 +96,13 @@ def _thinned(points: Sequence[Point]) -> list[Point]:
     for point in points:
         part = min(_MOST_POINTS - 1, int((point[0] - begin) / span * _MOST_POINTS))
         parts.setdefault(part, []).append(point)
-    return [(median(point[0] for point in part), median(point[1] for point in part)) for part in parts.values()]
+    return [(_median([at for at, _ in part]), _median(sorted(value for _, value in part))) for part in parts.values()]
+
+
+def _median(ordered: Sequence[float]) -> float:
+    """Of values that are sorted already; the standard library's would import a quarter of it."""
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _fit(points: Sequence[Point]) -> Trend | None:
@@ -110,7 +115,7 @@ def _fit(points: Sequence[Point]) -> Trend | None:
         for first, second in combinations(points, 2)
         if second[0] - first[0] > _TICK_SECONDS
     )
-    slope = median(slopes)
+    slope = _median(slopes)
     rest = [point[1] - slope * (point[0] - points[0][0]) for point in points]
     wide = _Z * math.sqrt(_variance(points) * _persistence(rest))
     first = math.floor((len(slopes) - wide) / 2) - 1

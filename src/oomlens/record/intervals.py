@@ -23,7 +23,8 @@ class Rhythm(NamedTuple):
     """What the recorder is allowed.
 
     rest_seconds: between samples while there is enough memory. quick_seconds: while there is not.
-    share: of one core, over time. credit_seconds: CPU time that may be saved up at rest and spent under pressure.
+    share: of one core, over time. credit_seconds: CPU time that may be saved up at rest and spent under pressure;
+    as much may then be borrowed, and is paid back at rest.
     """
 
     rest_seconds: float = 10.0
@@ -52,7 +53,7 @@ class Pace(NamedTuple):
     peeks: of the last seconds, oldest first. watched: by cgroup path.
     """
 
-    credit_seconds: float = 1.0
+    credit_seconds: float = 3.0
     sampled_at: float | None = None
     peeks: tuple[Peek, ...] = ()
     watched: Mapping[str, Watched] = {}
@@ -84,13 +85,14 @@ def decide(rhythm: Rhythm, pace: Pace, peek: Peek) -> tuple[Pace, str | None]:
     )
     if seen.sampled_at is None:
         return seen, "first"
-    if seen.credit_seconds <= 0:
-        return seen, None
     elapsed = now - seen.sampled_at
     early = _EARLY_SHARE * rhythm.peek_seconds
-    if elapsed >= rhythm.rest_seconds - early:
-        return seen, urgency(seen) or "rest"
-    return seen, urgency(seen) if elapsed >= rhythm.quick_seconds - early else None
+    if elapsed < rhythm.quick_seconds - early or seen.credit_seconds <= -rhythm.credit_seconds:
+        return seen, None
+    why = urgency(seen)
+    if why is None and elapsed >= rhythm.rest_seconds - early and seen.credit_seconds > 0:
+        why = "rest"
+    return seen, why
 
 
 def sampled(pace: Pace, sample: Sample, monotonic_seconds: float) -> Pace:

@@ -28,12 +28,15 @@ def missed_kills(folder: Path, snapshot: Snapshot, root: Path = Path("/")) -> li
         held = read_history(folder, time.time() - _LOOK_BACK_SECONDS)
     except UnreadableError:
         return []
+    if not held.samples:
+        return []  # there was no recorder that could have missed something
     last = next((one for one in reversed(held.samples) if one.boot_id == boot), None)
-    if last is None or last.host.oom_kills is None or counter <= last.host.oom_kills:
+    known = last.host.oom_kills if last is not None else 0  # since boot
+    if known is None or counter <= known:
         return []
-    missing = counter - last.host.oom_kills
+    missing = counter - known
     found: list[Kill] = []
-    for report in _reports_since(last.uptime_seconds or 0.0, held, root):
+    for report in _reports_since((last.uptime_seconds if last is not None else None) or 0.0, held, root):
         count = killed_by([report])
         missing -= count
         found.append(Kill(_moment(report), "kmsg", report.uptime_seconds, boot, report, count))

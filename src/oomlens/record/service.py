@@ -15,6 +15,7 @@ from oomlens.host.read.snapshot import read_snapshot
 from oomlens.model.history import Sample
 from oomlens.model.snapshot import Snapshot
 from oomlens.record.intervals import Rhythm
+from oomlens.record.locking import lock_memory
 from oomlens.record.loop import Machine, Recorder, Tell
 from oomlens.record.missed import missed_kills
 from oomlens.record.retention import Keep
@@ -65,6 +66,7 @@ def record(options: Options, tell: Tell) -> int:
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what was imported is not looked at again
+        lock_memory()
         return recorder.run(once=options.once, seconds=options.seconds)
     finally:
         store.close()

@@ -35,7 +35,8 @@ IOSchedulingClass=idle
 CPUWeight=20
 CPUQuota=25%
 MemoryMax=96M
-MemoryLow=32M
+# It locks its pages, about 30 MB: a program that has to be read from the disk again cannot watch a machine that thrashes.
+LimitMEMLOCK=infinity
 MemorySwapMax=0
 TasksMax=8
 LimitCORE=0
