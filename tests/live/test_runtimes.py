@@ -268,11 +268,12 @@ def test_what_cannot_be_helped_ends_with_a_java_error(
         ended = run_in(folder, argv)
         assert (ended.returncode, ended.kills) == (3, 0), ended.output
         assert error in ended.output
+    leaked = "classes" if mode == "classes" else "objects"
     proven(
         "runtimes",
         "jvm",
         "this-kernel",
-        f"JDK 17 in 128 MiB, a leak of {dict(classes='classes', leak='objects')[mode]} with {flags}: killed; with the plan {error}, exit 3",
+        f"JDK 17 in 128 MiB, a leak of {leaked} with {flags}: killed; with the plan {error}, exit 3",
     )
 
 
