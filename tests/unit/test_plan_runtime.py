@@ -185,6 +185,16 @@ def test_a_heap_that_fits_is_left_alone(tmp_path: Path) -> None:
     assert refused(program.reader, "7").code == "fits-already"  # 0.75 * 128
 
 
+def test_v8s_own_bound_fits_a_large_limit(tmp_path: Path) -> None:
+    program = Program(tmp_path, "/usr/bin/node", ["node", "app.js"], limit_bytes=8 * GIB)
+    found = refused(program.reader, "7")
+    assert (found.code, found.text.values["heap_bytes"]) == (
+        "fits-already",
+        2096 * MIB,
+    )  # and 4 GiB more would change nothing
+    assert of(planned(program.reader, "7", "--size", "5G"), "heap") == 5 * GIB
+
+
 # ---------------------------------------------------------------- Go
 def test_go_is_told_nine_tenths_of_its_limit(tmp_path: Path) -> None:
     program = Program(tmp_path, "/srv/app", ["/srv/app"], environment="GOMEMLIMIT=1GiB\nGOGC=off", anon_kb=120 * 1024)
