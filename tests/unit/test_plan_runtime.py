@@ -22,6 +22,7 @@ from oomlens.host.read.redis_facts import client_of
 from oomlens.host.run import Output
 from oomlens.i18n import english, translator
 from oomlens.model.plan import Plan, Proposal, Refusal, Safety
+from oomlens.plan import runtimes
 from oomlens.plan.runtimes import BY_NAME
 from oomlens.render import plan as page
 from oomlens.runtimes.innodb import dedicated_pool, pool_for, rounded_up
@@ -514,6 +515,8 @@ def test_where_redis_listens_is_read_from_its_title() -> None:
 # ---------------------------------------------------------------- around them
 def test_every_runtime_has_a_row_and_the_command_knows_it() -> None:
     assert set(command._NAMES) == set(BY_NAME)
+    files = {place.stem for place in Path(runtimes.__file__).parent.glob("*.py")} - {"__init__", "row"}
+    assert files == set(BY_NAME)
     assert {row.remedy for row in BY_NAME.values()} >= {"set-node-heap", "set-go-memlimit"}
 
 
