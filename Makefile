@@ -36,10 +36,17 @@ bench: ## oomlens beside grep, ripgrep, decompressors, ps and psutil, as ratios 
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/snapshot.py
 
+prove-predict: ## predicted victim = killed victim, on five kernels in virtual machines (needs ../shared/lab; hours): make prove-predict [ARGS=…]
+	$(BIN)/python tools/prove_predict.py --here 100 $(ARGS)
+	$(BIN)/python tools/proof_table.py
+
 manual: ## the static manual in both languages: build/manual
 	$(BIN)/python tools/manual_site.py
+
+proof: ## docs/proof.md from the rows of the proof runs (CONTRIBUTING says which commands those are)
+	$(BIN)/python tools/proof_table.py
 
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score accept bench manual messages
+.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict

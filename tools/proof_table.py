@@ -2,11 +2,13 @@
 
 A row is {"remedy", "where", "kernel", "what", "result", "date"}: `remedy` the words after `oomlens plan`, or "predict";
 `where` fake-root, this-kernel, vm, docker, jvm …; `what` one sentence; `result` "proven", "failed" or "skipped: why".
+A row of a prediction may have "counts" {"mixes", "right", "tie", "wrong", "void"} and "notes", what was not right and why.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,6 +24,11 @@ Made by `python tools/proof_table.py` from what the proof runs wrote; nothing he
 `n/m`: so many of so many runs did what the plan or prediction said.
 The commands that repeat them are in [CONTRIBUTING](../CONTRIBUTING.md).
 """
+
+
+PREDICTED = """Random mixes of sizes, scores, nested limits, groups, swap, memory nodes, and of who grows how, until the kernel kills.
+`right`: the predicted process, or the predicted group, was killed. `tie`: another one that stood behind by less than the last step
+of the one that grew, and the kernel's own table shows that sizes had moved since. `void`: nothing to judge, with the reason below."""
 
 
 def rows() -> list[dict[str, Any]]:
@@ -44,10 +51,36 @@ def page(found: list[dict[str, Any]]) -> str:
     places = sorted({row["where"] for row in found})
     lines = [HEAD, _line(["remedy", *places]), _line(["---"] * (len(places) + 1))]
     lines += [_line([remedy, *(_cell(cells[remedy][place]) for place in places)]) for remedy in sorted(cells)]
+    lines += predictions([row for row in found if row.get("counts")])
     lines += ["", "## Each run", "", _line(COLUMNS), _line(["---"] * len(COLUMNS))]
     ordered = sorted(found, key=lambda one: [str(one[key]) for key in COLUMNS])
     lines += [_line([str(row[key] if row[key] is not None else "-") for key in COLUMNS]) for row in ordered]
     return "\n".join(lines) + "\n"
+
+
+def predictions(found: list[dict[str, Any]]) -> list[str]:
+    """Mixes of processes by kernel: how many of the killed were the predicted ones, and every other case in words."""
+    if not found:
+        return []
+    words = ("mixes", "right", "tie", "wrong", "void")
+    lines = [
+        "",
+        "## Predicted victim = killed victim",
+        "",
+        PREDICTED,
+        "",
+        _line(["kernel", *words]),
+        _line(["---"] * 6),
+    ]
+    for kernel in sorted({row["kernel"] for row in found}, key=_by_number):
+        rows = [row["counts"] for row in found if row["kernel"] == kernel and not row["result"].startswith("skipped")]
+        lines.append(_line([kernel, *(str(sum(row[word] for row in rows)) for word in words)]))
+    notes = [f"- {row['kernel']} {note}" for row in found for note in row.get("notes", ())]
+    return [*lines, *(["", *notes] if notes else [])]
+
+
+def _by_number(release: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", release)[:3]]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -49,15 +50,15 @@ class Boot:
 
 
 BOOTS = (
-    Boot("cgroup", "cgroup", "cg2", 0, 25, 272),
-    Boot("cgroup", "cgroup", "cg2", 25, 25, 272),
-    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 100, 25, 272),
-    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 125, 25, 272),
-    Boot("cgroup-v1", "cgroup", "cg1 memory", 200, 20, 272, "/sys/fs/cgroup/memory"),
-    Boot("machine", "machine", "cg2", 0, 25, 224),
-    Boot("machine-swap", "machine", "cg2\nswap_on 48", 100, 20, 224),
-    Boot("cpuset", "cpuset", "cg2 cpuset", 0, 15, 384, nodes=2),
-    Boot("mempolicy", "mempolicy", "cg2", 0, 15, 384, nodes=2),
+    Boot("cgroup", "cgroup", "cg2", 0, 20, 272),
+    Boot("cgroup", "cgroup", "cg2", 20, 20, 272),
+    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 100, 15, 272),
+    Boot("cgroup-swap", "cgroup", "cg2\nswap_on 128", 115, 15, 272),
+    Boot("cgroup-v1", "cgroup", "cg1 memory", 200, 10, 272, "/sys/fs/cgroup/memory"),
+    Boot("machine", "machine", "cg2", 0, 14, 224),
+    Boot("machine-swap", "machine", "cg2\nswap_on 48", 100, 10, 224),
+    Boot("cpuset", "cpuset", "cg2 cpuset", 0, 8, 384, nodes=2),
+    Boot("mempolicy", "mempolicy", "cg2", 0, 8, 384, nodes=2),
 )
 
 
@@ -138,17 +139,20 @@ class Tally:
     asked: int
     words: Counter[str]
     notes: list[str]
+    lefts: list[int]
     release: str | None = None
     skip: str | None = None
 
 
 def tally(asked: int, results: Sequence[dict[str, Any]], skip: str | None) -> Tally:
     """Verdicts counted; what is not right is noted with its reason."""
-    found = Tally(asked, Counter(), [], skip=skip)
+    found = Tally(asked, Counter(), [], [], skip=skip)
     for result in results:
         verdict: Verdict = judge(result)
         found.words[verdict.word] += 1
         found.release = result["kernel"]
+        if verdict.word != "void" and result["outcome"] == "kill":
+            found.lefts += result["lefts"][-1:]
         if verdict.word != "right":
             found.notes.append(f"{result['kind']} seed {result['seed']}: {verdict.word}: {verdict.text}")
     if skip is None and len(results) < asked:
@@ -170,6 +174,7 @@ def rows(tallies: dict[tuple[str, str], Tally], date: str) -> Iterator[dict[str,
             "what": what if one.skip is None else f"{name}: {one.asked} mixes",
             "result": f"skipped: {one.skip}" if one.skip is not None else "proven" if good else "failed",
             "date": date,
+            "left_bytes": {"median": round(median(one.lefts)), "most": max(one.lefts)} if one.lefts else None,
             "counts": {"mixes": one.asked, **{word: words[word] for word in ("right", "tie", "wrong", "void")}},
             "notes": one.notes,
         }

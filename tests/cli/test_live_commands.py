@@ -297,3 +297,29 @@ def test_what_is_not_there_is_told_before_anybody_waits(
     code, _, _ = run(capsys, machine, "predict", "--sample", "10m", "--cgroup", "web")
     assert code == 1
     assert time.monotonic() - begun < 30
+
+
+def test_containers_are_called_as_their_engine_calls_them(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = machine.proc.parent
+    write(
+        root / f"var/lib/docker/containers/{CONTAINER}/config.v2.json",
+        json.dumps({"Name": "/shop-web-1", "Config": {}}),
+    )
+    found = document(capsys, machine, "status", "--container", "shop-web-1")
+    assert [process["pid"] for process in found["processes"]] == [51]
+    _, out, _ = run(capsys, machine, "predict", "--cgroup", "shop-web-1")
+    assert out.startswith("shop-web-1 (/system.slice/docker-c0ffee")
+    pod = "/kubepods.slice/kubepods-pod11111111_2222_3333_4444_555555555555.slice"
+    inner = f"{pod}/cri-containerd-{'ab' * 32}.scope"
+    machine.add_v2(pod)
+    machine.add_v2(inner, memory_max=100 << 20)
+    machine.add_process(70, b"api", anon_kb=9, cgroup=f"0::{inner}")
+    log = root / f"var/log/containers/api-7d9_shop_main-{'ab' * 32}.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/nowhere")
+    code, out, err = run(capsys, machine, "predict", "--cgroup", "shop/api-7d9")
+    assert (code, err) == (0, "")
+    assert out.startswith("shop/api-7d9 / main (/kubepods.slice")
+    assert "next victim: api[70]" in out

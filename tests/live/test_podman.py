@@ -51,7 +51,7 @@ def test_a_kill_that_podman_does_not_tell_is_found(podman: RealPodman) -> None:
     assert podman.podman("wait", "dead") == "137"
     flag = podman.podman("inspect", "-f", "{{.State.OOMKilled}}", "dead")
     shown = lens(podman, "plan", "limit", "container", "dead", "--engine", "podman")
-    assert "kills at its limit" in shown
+    assert "kills at its limit in the kernel's log: " in shown
     if flag == "false":
         assert "the kernel is right" in shown
     proven("containers", REMEDY, "podman", "a kill that podman inspect denies is found in the kernel's report")
@@ -77,13 +77,19 @@ def test_raised_live_it_survives_and_taken_back_it_is_killed(podman: RealPodman,
     )
 
 
+def pids_max(podman: RealPodman, name: str) -> str:
+    container_id = podman.podman("inspect", "-f", "{{.Id}}", name)
+    return Path(f"/sys/fs/cgroup/pids/libpod_parent/libpod-{container_id}/pids.max").read_text(encoding="ascii").strip()
+
+
 def test_no_limit_before_is_no_limit_after(podman: RealPodman, tmp_path: Path) -> None:
     state, plan = str(tmp_path / "state"), str(tmp_path / "plan.json")
     podman.run("free", command=keep(10))
-    before = kernel_limits(podman, "free")
-    lens(podman, "plan", "limit", "container", "free", "--memory", "64M", "--out", plan)
+    before = kernel_limits(podman, "free"), pids_max(podman, "free")
+    lens(podman, "plan", "limit", "container", "free", "--memory", "64M", "--pids", "50", "--out", plan)
     lens(podman, "apply", plan, "--yes", "--state", state)
     assert kernel_limits(podman, "free") == (64 * MIB, 128 * MIB)
+    assert pids_max(podman, "free") == "50"
     lens(podman, "rollback", "--state", state)
-    assert kernel_limits(podman, "free") == before
-    proven("containers", REMEDY, "podman", "a container without a limit is limited, and has none again after rollback")
+    assert (kernel_limits(podman, "free"), pids_max(podman, "free")) == before
+    proven("containers", REMEDY, "podman", "a container without limits is limited, and has none again after rollback")

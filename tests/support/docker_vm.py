@@ -50,11 +50,13 @@ START = """export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PYTHONPATH=/pyth
 busybox --install -s /bin
 mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t tmpfs run /run
+mkdir /sys/fs/cgroup/init
+echo $$ > /sys/fs/cgroup/init/cgroup.procs  # from the root of the tree Docker takes swap for something that cannot be limited
 echo '+memory +cpu +pids' > /sys/fs/cgroup/cgroup.subtree_control
 hostname guest; ifconfig lo up
 export OOMLENS_DOCKER=/docker OOMLENS_PROOF=/proof OOMLENS_PROOF_PLACE=vm
 cd /tests
-python3.11 -m pytest -p no:cacheprovider -q -x -c /tests/pytest.ini {what} </dev/null
+python3.11 -m pytest -p no:cacheprovider -q --color=no --durations=5 -c /tests/pytest.ini {what} </dev/null
 echo "@@exit $?"
 echo "@@rows $(tr -d '\\n' < /proof/containers.json)"
 poweroff -f
@@ -162,6 +164,8 @@ def _disk(folder: Path, what: str) -> Path:
             *site.glob(f"{name}*.so"),
         ]:
             _copy(place, made / "python" / place.name)
+    for place in site.glob("*__mypyc*.so"):
+        _copy(place, made / "python" / place.name)
     _copy(Path(oomlens.__file__).parent, made / "python/oomlens")
     for name in ("conftest.py", "live", "support"):
         _copy(TESTS / name, made / "tests" / name)

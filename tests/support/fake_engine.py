@@ -207,6 +207,8 @@ class FakeEngine:
     def update(self, container: FakeContainer, body: Mapping[str, Any]) -> dict[str, Any]:
         """POST /containers/ID/update of Docker 20.10 with runc 1.1, as measured."""
         memory, memsw, pids = body.get("Memory", 0), body.get("MemorySwap", 0), body.get("PidsLimit")
+        if memsw > 0 and not self.answers["info"]["SwapLimit"]:
+            memsw = -1  # "Your kernel does not support swap limit capabilities"
         if memory and memory < LEAST:
             raise RefusedError(400, "Minimum memory limit allowed is 6MB")
         if memory > 0 and 0 < memsw < memory:

@@ -92,9 +92,9 @@ class Driver:
     async def read(self, seconds: float = 2.0) -> None:
         """Time goes on, and the machine is read once more."""
         self.clock.now += seconds
-        before = self.app.reader.read_count
+        before = self.app.state.watch.last_at
         self.app.reader.now()
-        await self.until(lambda: self.app.reader.read_count > before, "a reading")
+        await self.until(lambda: self.app.state.watch.last_at != before, "a reading")
         await self.settle()
 
     async def press(self, *keys: str) -> None:

@@ -12,6 +12,7 @@ from oomlens.model.plan import Plan, Refusal
 from support.containers import MIB, fake_engine, plan_for, propose, words
 from support.fake_engine import FakeEngine
 from support.plans import apply_and_roll_back, run_shell, shell_of, tree_bytes
+from support.proof import proven
 
 LIMIT = 64 * MIB
 COMPOSE = "/srv/app/compose.yaml"
@@ -106,7 +107,7 @@ EDITED = {
     "windows and accents": (
         "services:\r\n  web:\r\n    image: café # ☕\r\n    mem_limit: 64m\r\n",
         2 * LIMIT,
-        ["-    mem_limit: 64m", "+    mem_limit: 256m"],
+        ["-    mem_limit: 64m\r", "+    mem_limit: 256m\r"],  # the carriage return is of the line
     ),
     "no line at the end": ("services:\n  web:\n    image: web", 2 * LIMIT, ["+    mem_limit: 256m"]),
 }  # fmt: skip
@@ -127,6 +128,12 @@ def test_a_compose_file_changes_only_where_it_says_the_limit(docker: FakeEngine,
     after = yaml.safe_load((docker.root / "srv/app/compose.yaml").read_bytes())
     assert after["services"].pop("web") != before["services"].pop("web")
     assert after == before
+    proven(
+        "containers",
+        "limit container",
+        "fake-root",
+        f"Compose file, {name}: one place changes, by apply and by the shown shell",
+    )
 
 
 def test_the_file_makes_what_the_container_was_given(docker: FakeEngine, tmp_path: Path) -> None:
@@ -256,6 +263,12 @@ def test_a_quadlet_changes_only_where_it_says_the_limit(podman: FakeEngine, name
     if name == "nothing yet":
         lines_now = (podman.root / QUADLET[1:]).read_text(encoding="ascii").splitlines()
         assert lines_now[2:5] == ["[Container]", "Image=web:1", "PodmanArgs=--memory=256m"]
+    proven(
+        "containers",
+        "limit container",
+        "fake-root",
+        f"quadlet, {name}: one place changes, by apply and by the shown shell",
+    )
 
 
 def test_a_drop_in_that_says_it_counts(podman: FakeEngine) -> None:

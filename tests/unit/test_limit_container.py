@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,23 @@ from oomlens.apply.engine import RefusedError
 from oomlens.apply.journal import Journal, Status
 from oomlens.host.read import container_engine
 from oomlens.model.container import EngineKind
+from oomlens.model.plan import Plan, Refusal
 from oomlens.plan.actions import commands_of, undo_commands_of
-from support.containers import MIB, applied, engine_for, fake_engine, live_step, plan_for, refusal_for, set_for, words
+from support.containers import (
+    MIB,
+    applied,
+    engine_for,
+    fake_engine,
+    live_step,
+    plan_for,
+    propose,
+    refusal_for,
+    set_for,
+    words,
+)
 from support.fake_engine import FakeEngine
 from support.plans import apply_and_roll_back, stopped_everywhere, tree_bytes
+from support.proof import proven
 
 LIMIT = 64 * MIB
 
@@ -52,6 +66,8 @@ def test_applied_twice_changes_once_and_rolls_back_to_what_the_kernel_had(
         engine.run("web", memory=LIMIT, memsw=LIMIT, pids=30)
         plan = plan_for(engine, "web", "--memory", "256M", "--memory-swap", "-1", "--pids", "50")
         apply_and_roll_back(plan, engine.root, tmp_path / "state")
+    what = f"{kind}, cgroup version {version}: applied, verified, applied again, taken back to what the kernel had"
+    proven("containers", "limit container", "fake-root", what)
 
 
 def test_stopped_at_any_point_it_is_ended_or_taken_back(tmp_path: Path) -> None:
@@ -193,12 +209,63 @@ def test_an_engine_without_a_memory_controller_is_told(docker: FakeEngine) -> No
     assert refusal_for(docker, "web", "--memory", "64M").code == "rootless-no-controller"
 
 
-def test_a_kernel_that_counts_no_swap_is_asked_for_memory_alone(docker: FakeEngine) -> None:
-    docker.run("web", memory=LIMIT, memsw=-1)
+@pytest.mark.parametrize("memory", [0, LIMIT])
+def test_a_kernel_that_counts_no_swap_is_asked_for_memory_alone(
+    docker: FakeEngine, memory: int, tmp_path: Path
+) -> None:
+    container = docker.run("web", memory=memory, memsw=-1 if memory else 0)
     docker.answers["info"]["SwapLimit"] = False
-    plan = plan_for(docker, "web", "--memory", "32M")
+    plan = plan_for(docker, "web", "--memory", "256M")
     assert live_step(plan).parameters["wanted"]["memsw_bytes"] is None
     assert "swapaccount=1" in words(plan)
+    application = applied(docker, tmp_path / "state", "web", "--memory", "256M")
+    assert (container.memory, container.k_memory) == (256 * MIB, 256 * MIB)
+    engine_for(docker, tmp_path / "state").rollback(application)
+    assert container.memory == memory or container.memory > 1 << 60
+
+
+WEIRD: list[tuple[tuple[str, ...], object]] = [
+    (("inspect", "State"), None),
+    (("inspect", "HostConfig"), []),
+    (("inspect", "HostConfig", "Memory"), "much"),
+    (("inspect", "State", "Pid"), "one"),
+    (("inspect", "Config"), "x"),
+    (("stats", "memory_stats"), {"usage": "?"}),
+    (("info",), []),
+    (("info", "MemTotal"), None),
+    (("version", "Components"), [7]),
+    (("list",), "?"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), WEIRD)
+def test_an_engine_that_answers_nonsense_is_no_traceback(
+    docker: FakeEngine, path: tuple[str, ...], value: object
+) -> None:
+    docker.run("web", memory=LIMIT, memsw=LIMIT)
+    real = docker.answer
+
+    def answer(method: str, target: str, body: Any) -> Any:
+        found = real(method, target, body)
+        kinds = {
+            "inspect": "/web/json",
+            "stats": "/stats",
+            "info": "/info",
+            "version": "/version",
+            "list": "containers/json",
+        }
+        if kinds[path[0]] not in target:
+            return found
+        if len(path) == 1:
+            return value
+        place = found
+        for key in path[1:-1]:
+            place = place[key]
+        place[path[-1]] = value
+        return found
+
+    docker.answer = answer  # type: ignore[method-assign]
+    assert isinstance(propose(docker, "web", "--memory", "256M"), Plan | Refusal)
 
 
 def test_a_name_that_is_not_there_tells_those_that_are(docker: FakeEngine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from oomlens.apply.engine import RefusedError
 from oomlens.apply.journal import Journal, Status
-from oomlens.model.container import UNLIMITED, ContainerFact, EngineFact, EngineKind, Kill
+from oomlens.model.container import UNLIMITED, ContainerFact, EngineFact, EngineKind, Kill, Limits
 from oomlens.plan.containers.story import story_of
 from support.containers import MIB, applied, engine_for, fake_engine, live_step, plan_for, refusal_for, set_for, words
 from support.fake_engine import UNLIMITED as KERNEL_UNLIMITED
@@ -77,6 +77,19 @@ def test_an_exit_code_of_137_alone_is_no_evidence() -> None:
     assert "somebody sent SIGKILL" in text
     assert story(oom_killed=False, exit_code=137, reports=None)[0] is None
     assert story(oom_killed=True, exit_code=137, reports=())[0] is True
+
+
+def test_kills_before_a_raise_are_no_reason_for_another() -> None:
+    def kill(limit: int) -> Kill:
+        return Kill("r", "hog", limit, at_its_limit=True)
+
+    raised = Limits(176 * MIB, 176 * MIB)
+    hit, text = story(limits=raised, oom_killed=True, exit_code=137, oom_events=1, reports=(kill(LIMIT),))
+    assert hit is False
+    assert "at lower limits" in text
+    again = (kill(LIMIT), kill(176 * MIB))
+    assert story(limits=raised, oom_killed=True, exit_code=137, reports=again)[0] is True
+    assert story(limits=raised, oom_killed=True, exit_code=137, oom_events=2, reports=(kill(LIMIT),))[0] is True
 
 
 def test_a_kill_at_another_limit_is_not_its_own() -> None:

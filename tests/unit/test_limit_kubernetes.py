@@ -118,6 +118,14 @@ def test_sidecars_and_init_containers_are_asked_for(tmp_path: Path) -> None:
     assert changed(planned(root, "k.yaml", "--container", "app"))[1] == "+memory: 640Mi   # what it may"
 
 
+def test_the_usual_container_of_kubectl_is_ours_too(tmp_path: Path) -> None:
+    mark = "metadata: {annotations: {kubectl.kubernetes.io/default-container: app}, labels"
+    content = DEPLOYMENT.replace("metadata: {labels", mark) + "        - {name: log, image: i}\n"
+    assert (
+        changed(planned(tree(tmp_path / "root", {"k.yaml": content}), "k.yaml"))[1] == "+memory: 640Mi   # what it may"
+    )
+
+
 def test_a_folder_is_searched_and_candidates_are_listed(tmp_path: Path) -> None:
     other = DEPLOYMENT.replace("name: web", "name: api")
     root = tree(
@@ -146,6 +154,8 @@ def test_a_folder_is_searched_and_candidates_are_listed(tmp_path: Path) -> None:
         (("--limit", "2GB"), "bad-quantity"),
         (("--limit", "640m"), "bad-quantity"),
         (("--limit", "0"), "bad-quantity"),
+        (("--limit", "640"), "bad-quantity"),  # bytes
+        (("--limit", "3Gi", "--node-memory", "2Gi"), "above-node"),
         (("--limit", "128Mi"), "request-above-limit"),  # 256Mi is requested
         (("--request", "1Gi"), "request-above-limit"),
         (("--limit", "0.5Gi"), "already"),

@@ -170,3 +170,36 @@ def test_a_memory_policy_is_a_scope_of_its_own_when_asked() -> None:
     assert [each.pid for each in bound.candidates] == [12, 11]
     assert Gap("mempolicies", "not-read-for-all") in bound.gaps
     assert bound.total_bytes == GIB
+
+
+def swapping(*processes: Process, cgroups: tuple[CgroupUsage, ...]) -> Snapshot:
+    meminfo = {"mem_total_bytes": GIB, "mem_available_bytes": 0, "swap_total_bytes": GIB, "swap_free_bytes": 100 * MIB}
+    return machine(*processes, cgroups=cgroups, meminfo=meminfo)
+
+
+def test_free_swap_that_no_process_may_use_does_not_count() -> None:
+    """As on a node of Kubernetes: swap is there, and the pods may not have it."""
+    cgroups = (
+        usage("/"),
+        usage("/a", swap_max_bytes=0),
+        usage("/b", swap_max_bytes=30 * MIB, swap_current_bytes=10 * MIB),
+    )
+    pods = (process(10, MIB, cgroup="/a"), process(11, MIB, cgroup="/b"))
+    whole = predict(swapping(*pods, cgroups=cgroups))[0]
+    assert whole.distance_bytes == 20 * MIB
+    assert {part.name: part.bytes for part in whole.distance_parts}["swap_barred"] == -80 * MIB
+    # One process outside of them may have all of it.
+    assert predict(swapping(*pods, process(12, MIB), cgroups=cgroups))[0].distance_bytes == 100 * MIB
+
+
+def test_swap_of_a_cgroup_is_bound_by_those_in_it_and_above_it() -> None:
+    def left(**limits: int) -> int | None:
+        cgroups = tuple(
+            usage(path, GIB if path == "/a/b" else None, swap_max_bytes=limits.get(name), swap_current_bytes=0)
+            for path, name in (("/a", "above"), ("/a/b", "own"), ("/a/b/c", "below"))
+        )
+        (scope,) = [each for each in predict(swapping(process(10, MIB, cgroup="/a/b/c"), cgroups=cgroups)) if each.path]
+        return {part.name: part.bytes for part in scope.distance_parts}["swap_free"]
+
+    assert left() == 100 * MIB
+    assert [left(**{name: 7 * MIB}) for name in ("above", "own", "below")] == [7 * MIB] * 3

@@ -10,6 +10,7 @@ from oomlens.host.write.cluster import patch
 from oomlens.model.plan import Json, Step
 from oomlens.plan.kubernetes.facts import Answer
 from oomlens.plan.kubernetes.memory_step import RESIZE
+from oomlens.plan.kubernetes.objects import mapping
 from oomlens.plan.kubernetes.server_forms import (
     MANAGER,
     WORDS,
@@ -124,7 +125,7 @@ def _give_back(step: Step, target: Target, before: Json) -> None:
         wanted = restored_managers(now["managed_fields"], before["managed_fields"], step.parameters, target.subresource)
         if wanted == now["managed_fields"]:
             return
-        version = found["metadata"].get("resourceVersion")
+        version = mapping(found, "metadata").get("resourceVersion")
         body = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
             {"op": "replace", "path": "/metadata/managedFields", "value": wanted},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from oomlens.host.read.reader import Reader
     from oomlens.host.read.targets import Target
     from oomlens.model.plan import Refusal, Watch
+    from oomlens.plan.start.given import Given
     from oomlens.plan.start.place import Start
 
 
@@ -31,10 +34,13 @@ def absolute(path: str) -> str:
 def found_target(reader: Reader, wanted: str | None, kind: str) -> Target | Refusal | None:
     """What is meant; None where nothing was named."""
     from oomlens.host.read.container_starts import container_id
-    from oomlens.host.read.targets import find_target
+    from oomlens.host.read.targets import Target, find_target
+    from oomlens.host.read.unit_facts import read_unit
     from oomlens.i18n import message
     from oomlens.model.plan import Text
+    from oomlens.model.report import CgroupNames
     from oomlens.plan.start.place import refused
+    from oomlens.plan.units.facts import full_name
 
     if not wanted:
         return None
@@ -42,6 +48,9 @@ def found_target(reader: Reader, wanted: str | None, kind: str) -> Target | Refu
     if target is None and reader.live and not wanted.isdecimal():
         known = container_id(reader, wanted)  # its name, which no cgroup tells
         target = None if known is None else find_target(reader.snapshot, known)
+    unit = read_unit(reader, full_name(wanted) or "") if target is None and full_name(wanted) else None
+    if unit is not None and unit.known:
+        target = Target("unit", unit.name, (), CgroupNames("", unit=unit.name))  # it does not run now
     if target is not None:
         return target
     text = message("Nothing that runs here is called {target}.")
@@ -67,15 +76,24 @@ def raise_argv(target: Target | None, start: Start | None = None) -> tuple[str, 
     return ("limit", "unit", names.unit, "--max") if names.unit is not None else ()
 
 
-def limit_in(start: Start | None) -> tuple[int, str] | None:
-    """The limit that a manifest or Compose file gives its container, and the file."""
+def given_in(
+    reader: Reader, target: Target | None, start: Start | None, limit_bytes: int | None, variables: Iterable[str]
+) -> Given:
+    """What is known of a program that does not run: from the files of its unit, or the one that was named. limit_bytes: typed."""
+    from oomlens.host.read.unit_starts import given_by_unit
+    from oomlens.plan.start.given import Given, set_in_place
     from oomlens.plan.start.place import YamlPlace
     from oomlens.plan.start.yaml_env import limit_of
 
-    if start is None or not isinstance(start.place, YamlPlace):
-        return None
-    found = limit_of(start.place.text, start.place.place)
-    return None if found is None else (found, start.place.file.path)
+    given = given_by_unit(reader, target.name) if target is not None and target.kind == "unit" else Given()
+    if start is not None:
+        options, environment = set_in_place(start.place, variables)
+        given = replace(given, options=(*given.options, *options), environment={**given.environment, **environment})
+        if isinstance(start.place, YamlPlace):
+            given = replace(
+                given, limit_bytes=limit_of(start.place.text, start.place.place), limit_of=start.place.file.path
+            )
+    return given if limit_bytes is None else replace(given, limit_bytes=limit_bytes, limit_of="--limit")
 
 
 def watch(target: Target | None, *, machine: bool) -> Watch:
@@ -84,7 +102,7 @@ def watch(target: Target | None, *, machine: bool) -> Watch:
 
     if target is None:
         return Watch()
-    names, cgroup = target.names, target.processes[0].cgroup
+    names, cgroup = target.names, next((each.cgroup for each in target.processes), None)
     ids = [] if names is None else [each for each in (names.container_id, names.container_name) if each]
     return Watch(
         cgroups=() if cgroup in (None, "/") else (str(cgroup),),

@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
 
 
 def _read(args: argparse.Namespace, changes: list[Change]) -> Snapshot:
-    return _without_ourselves(snapshots.read(args.root, policies=args.mempolicy is not None), changes)
+    return _without_ourselves(snapshots.read_named(args.root, policies=args.mempolicy is not None), changes)
 
 
 class _Answer(NamedTuple):
@@ -149,6 +149,7 @@ def _is_wanted(prediction: ScopePrediction, patterns: list[str]) -> bool:
         names.container_name,
         names.container_id,
         names.pod_uid,
+        names.pod_name,
     ]
     known = [name for name in called if name is not None]
     beginning = names.container_id or ""

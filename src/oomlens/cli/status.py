@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pid", type=int, metavar="PID", help=tr("only this process"))
     what.add_argument("--unit", metavar="PATTERN", help=tr("only this systemd unit or slice"))
-    what.add_argument("--container", metavar="ID", help=tr("only this container: id, its beginning, name, or pod uid"))
+    what.add_argument(
+        "--container",
+        metavar="ID",
+        help=tr("only this container: id, its beginning, name, or the pod's uid or namespace/name"),
+    )
     parser.add_argument(
         "-n", "--count", type=snapshots.at_least_one, default=10, metavar="N", help=tr("rows of each table (default: 10)")
     )  # fmt: skip
@@ -55,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser, tr: Translate) -> None:
 def run(args: argparse.Namespace, tr: Translate) -> int:
     """Carries the verb out; returns the exit code."""
     text = args.format == "text"
-    whole = snapshots.read(args.root, command_lines=_how_many(args, text), slabs=not text or args.details)
+    whole = snapshots.read_named(args.root, command_lines=_how_many(args, text), slabs=not text or args.details)
     if not whole.host.meminfo and not whole.processes:
         say(f"error: {tr('{root} has no readable /proc; mount it, or try another --root').format(root=args.root)}")
         return ExitCode.FAILED
@@ -127,7 +131,8 @@ def _matches(usage: CgroupUsage, args: argparse.Namespace) -> bool:
         unit = names.unit or names.slice
         return unit is not None and (fnmatchcase(unit, args.unit) or unit == f"{args.unit}.service")
     wanted: str = args.container
-    return wanted in (names.container_name, names.pod_uid) or (names.container_id or "").startswith(wanted)
+    called = (names.container_name, names.pod_uid, names.pod_name)
+    return wanted in called or (bool(wanted) and (names.container_id or "").startswith(wanted))
 
 
 def _not_found(args: argparse.Namespace, tr: Translate) -> str:

@@ -1,7 +1,7 @@
 """How far the sizes in /proc may be from the ones that the kernel's choice compares.
 
 Since 6.16, and in late 6.12, /proc/PID/status sums a process's counters exactly while `oom_badness` reads their
-approximate base, as /proc/PID/stat does; 7.0 made all of them exact.
+approximate base, as /proc/PID/stat does; 7.0 made badness exact too (stat is not). Nothing in /proc tells which it is.
 Source: fs/proc/task_mmu.c, fs/proc/array.c, mm/oom_kill.c, lib/percpu_counter.c.
 """
 

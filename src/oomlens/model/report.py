@@ -105,6 +105,7 @@ class CgroupNames:
     container_id: str | None = None
     container_name: str | None = None
     pod_uid: str | None = None  # Kubernetes pod uid, Podman pod id
+    pod_name: str | None = None  # namespace/pod; no path has it, only the machine itself may know
     qos_class: str | None = None  # Guaranteed, Burstable, BestEffort
     job: str | None = None  # Slurm job and step, Nomad allocation, ECS task
     manager: str | None = None

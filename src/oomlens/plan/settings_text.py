@@ -15,7 +15,8 @@ from typing import NamedTuple
 class Format:
     """equals: what stands between key and value when a line is made. sections: whether `[name]` lines part the file.
 
-    loose: whether `-` and `_` in keys are the same. comment: what begins a comment. ends: whether a comment may follow a value.
+    loose: whether `-` and `_` in keys are the same. comments: what begins one at the start of a line.
+    trailing_comments, trailing: whether one may follow a value, and what begins that.
     """
 
     equals: str
@@ -24,6 +25,7 @@ class Format:
     loose: bool = False
     comments: str = "#"
     trailing_comments: bool = True
+    trailing: str = "#"
 
 
 POSTGRESQL = Format(" = ", r"\s*=\s*|\s+")
@@ -100,7 +102,8 @@ def _appended(text: str, made: str) -> str:
 
 def _after_comment(lines: list[str], key: str, form: Format, section: str) -> int | None:
     """Below the last `#key = …` that a distribution ships."""
-    pattern = re.compile(rf"\s*[{re.escape(form.comments)}]\s?{_key(key, form)}(?:{form.pattern})", re.IGNORECASE)
+    # With one value behind it: prose about the setting has more words.
+    pattern = re.compile(rf"\s*[{re.escape(form.comments)}]\s?{_key(key, form)}(?:{form.pattern})\S+\s*(?:#.*)?$")
     now, found = "", None
     for number, line in enumerate(lines):
         now = _section(line, now, form)
@@ -137,7 +140,7 @@ def _value(rest: str, form: Format) -> str:
     if quote in ("'", '"') and quote in rest[1:]:
         return rest[: rest.index(quote, 1) + 1]
     if form.trailing_comments:
-        rest = re.split(r"\s*#", rest, maxsplit=1)[0]
+        rest = re.split(rf"\s*{form.trailing}", rest, maxsplit=1)[0]
     return rest.rstrip()
 
 

@@ -11,8 +11,9 @@ from oomlens.i18n import message
 from oomlens.model.finding import Diagnosis
 from oomlens.model.plan import Text
 from oomlens.model.prediction import Warn
-from oomlens.model.report import CgroupNames
+from oomlens.model.report import CgroupNames, Scope
 from oomlens.model.wish import Wish
+from oomlens.plan.tasks.pools import pool_of
 
 MIB = 1 << 20
 Row = Callable[["Facts"], tuple[str, ...] | None]
@@ -25,6 +26,7 @@ class Facts:
         report = diagnosis.incident.report
         self.amounts = {one.change: one.to for one in diagnosis.counterfactuals}
         self.names: CgroupNames | None = report.oom_memcg_names or report.task_memcg_names
+        self.of_machine = report.scope is Scope.GLOBAL
         victim = report.victims[0] if report.victims else None
         self.pid = victim.pid if victim is not None else None
         self.comm = victim.comm if victim is not None else None
@@ -90,12 +92,33 @@ def _jvm(facts: Facts) -> tuple[str, ...] | None:
     return ("jvm", target) if target else None
 
 
-def _tasks(facts: Facts) -> tuple[str, ...] | None:
+def _runtime(facts: Facts) -> tuple[str, ...] | None:
     target = facts.unit or facts.container
+    return ("runtime", target) if target else None
+
+
+def _tasks(facts: Facts) -> tuple[str, ...] | None:
+    return ("tasks", facts.unit, "--only", "max") if facts.unit else None
+
+
+def _workers(facts: Facts) -> tuple[str, ...] | None:
+    known = facts.comm is not None and pool_of(facts.comm) is not None
+    target = facts.unit or (facts.comm if known else None)
+    workers = facts.amounts.get("workers")
     if target is None:
         return None
-    workers = facts.amounts.get("workers")
-    return ("tasks", target, *(("--max", str(workers)) if workers else ()))
+    return ("tasks", target, "--only", "workers", *(("--workers", str(workers)) if workers else ()))
+
+
+def _cap(facts: Facts) -> tuple[str, ...] | None:
+    """A limit for the unit that filled the machine, sized by the planner from what it used."""
+    unit = facts.unit if facts.of_machine else None
+    return ("limit", "unit", unit) if unit is not None and unit.endswith(".service") else None
+
+
+def _swap_of_cgroup(facts: Facts) -> tuple[str, ...] | None:
+    size = facts.size("limit")
+    return ("limit", "unit", facts.unit, "--swap-max", *size) if facts.unit and size else None
 
 
 def _protect(facts: Facts) -> tuple[str, ...] | None:
@@ -111,8 +134,11 @@ def _protect(facts: Facts) -> tuple[str, ...] | None:
 ROWS: dict[str, Row] = {
     "add-swap": _swap,
     "add-zram": lambda _facts: ("swap", "--zram"),
+    "allow-cgroup-swap": _swap_of_cgroup,
+    "cap-process-memory": _cap,
     "disable-panic-on-oom": lambda _facts: ("sysctl", "vm.panic_on_oom=0"),
     "enlarge-swap": lambda facts: (*_swap(facts), "--grow"),
+    "fewer-workers": _workers,
     "limit-tasks": _tasks,
     "protect-process": _protect,
     "raise-container-limit": _limit,
@@ -120,7 +146,9 @@ ROWS: dict[str, Row] = {
     "raise-min-free": lambda _facts: ("sysctl", "vm.watermark_scale_factor=100"),
     "raise-slice-limit": _slice,
     "raise-unit-limit": _limit,
+    "set-go-memlimit": _runtime,
     "set-jvm-heap": _jvm,
+    "set-node-heap": _runtime,
     "set-swappiness": lambda _facts: ("sysctl", "vm.swappiness=10"),
 }
 RISKS: dict[str, tuple[str, ...]] = {

@@ -19,9 +19,10 @@ class Distance(NamedTuple):
     gaps: tuple[Gap, ...] = ()
 
 
-def of_machine(host: HostMemory) -> Distance:
-    """What is available without swapping (MemAvailable, 3.14 on), and the free swap.
+def of_machine(host: HostMemory, swappable: int | None) -> Distance:
+    """What is available without swapping (MemAvailable, 3.14 on), and the free swap as far as processes may use it.
 
+    swappable: from `swap_room`.
     Swap on zram takes RAM for what it holds, so its free part counts as far as its content was compressed until now.
     """
     available, swap = host.meminfo.get("mem_available_bytes"), host.meminfo.get("swap_free_bytes")
@@ -29,11 +30,16 @@ def of_machine(host: HostMemory) -> Distance:
         return Distance(None, (), (Gap("distance_bytes", "not-provided"),))
     parts = [Share("available", available), Share("swap_free", swap)]
     gaps: tuple[Gap, ...] = ()
+    if swappable is None:
+        gaps = (Gap("distance_bytes", "swap-unknown"),)
+    elif swappable < swap:
+        parts.append(Share("swap_barred", swappable - swap))
     free_zram = sum(each.size_bytes - each.used_bytes for each in host.swaps or () if "/zram" in each.name)
+    free_zram = free_zram if swappable is None else min(free_zram, swappable)
     if free_zram:
         ratio = _zram_cost(host)
         if ratio is None:
-            gaps = (Gap("distance_bytes", "zram-ratio-unknown"),)
+            gaps = (*gaps, Gap("distance_bytes", "zram-ratio-unknown"))
         parts.append(Share("zram_cost", -round(free_zram * min(1.0 if ratio is None else ratio, 1.0))))
     return Distance(sum(part.bytes for part in parts), tuple(parts), gaps)
 
@@ -45,19 +51,18 @@ def _zram_cost(host: HostMemory) -> float | None:
     return used / data if data >= _ENOUGH_COMPRESSED_BYTES else None
 
 
-def of_cgroup(usage: CgroupUsage, host: HostMemory) -> Distance:
-    """Room below the limit, what reclaim can drop (page cache, slab), and the swap that the cgroup may still use."""
+def of_cgroup(usage: CgroupUsage, swappable: int | None) -> Distance:
+    """Room below the limit, what reclaim can drop (page cache, slab), and the swap that its processes may still use."""
     if usage.max_bytes is None or usage.current_bytes is None:
         return Distance(None, (), (Gap("distance_bytes", "limit-or-usage-unknown"),))
     parts = [Share("room", usage.max_bytes - usage.current_bytes), *_reclaimable(usage)]
     gaps: tuple[Gap, ...] = ()
     if not usage.stat:
         gaps = (Gap("distance_bytes", "no-memory-stat"),)
-    swap = _swap_left(usage, host)
-    if swap is None:
+    if swappable is None:
         gaps = (*gaps, Gap("distance_bytes", "swap-unknown"))
     else:
-        parts.append(Share("swap_free", swap))
+        parts.append(Share("swap_free", swappable))
     total = sum(part.bytes for part in parts)
     if usage.memsw_max_bytes is not None and usage.memsw_current_bytes is not None:
         dropped = sum(part.bytes for part in _reclaimable(usage))
@@ -78,18 +83,3 @@ def held_bytes(usage: CgroupUsage) -> int | None:
     if usage.current_bytes is None:
         return None
     return max(0, usage.current_bytes - sum(part.bytes for part in _reclaimable(usage)))
-
-
-def swappiness_of(usage: CgroupUsage, host: HostMemory) -> int | None:
-    """Version 1 has one for each cgroup; version 2 takes the machine's."""
-    return usage.swappiness if usage.version == 1 else host.setting("swappiness")
-
-
-def _swap_left(usage: CgroupUsage, host: HostMemory) -> int | None:
-    free = host.meminfo.get("swap_free_bytes")
-    if free is None or free == 0 or swappiness_of(usage, host) == 0:
-        return free if free is None else 0
-    allowed = usage.effective_swap_max_bytes if usage.swap_max_bytes is None else usage.swap_max_bytes
-    if allowed is None:
-        return free
-    return None if usage.swap_current_bytes is None else max(0, min(free, allowed - usage.swap_current_bytes))

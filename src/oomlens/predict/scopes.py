@@ -6,15 +6,16 @@ Source: mm/oom_kill.c (out_of_memory, oom_kill_process), mm/memcontrol.c (mem_cg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from oomlens.kernel.badness import Epoch
 from oomlens.model.prediction import Fate, ScopePrediction
 from oomlens.model.report import Gap, Scope
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot
-from oomlens.predict.distance import Distance, of_cgroup, of_machine, swappiness_of
+from oomlens.predict.distance import Distance, of_cgroup, of_machine
 from oomlens.predict.nodes import bound_by_policy, may_use, of_nodes, present_bytes
 from oomlens.predict.ranking import Kernel, Ranking, kernel_of, rank
+from oomlens.predict.swap_room import SwapRoom, swappiness_of
 from oomlens.predict.tree import ancestors, charged
 from oomlens.predict.warnings import Situation, warnings_of
 
@@ -29,54 +30,55 @@ def predict(
     nodes, policy_nodes: with these, behind the machine, a task that may only have memory of these nodes, by its cpuset
     (cpuset.mems) or by its memory policy (mbind(2), numactl --membind).
     """
-    kernel = kernel_of(snapshot.host)
     usages = {usage.path: usage for usage in snapshot.cgroups}
+    seen = _Seen(snapshot, kernel_of(snapshot.host), usages, SwapRoom(snapshot, usages))
     created = sorted(snapshot.processes, key=lambda process: (process.started_uptime_seconds, process.pid))
     members: dict[str, list[Process]] = {usage.path: [] for usage in snapshot.cgroups if usage.max_bytes is not None}
     for process in created:
         for path in charged(process.cgroup, usages):
             if path in members:
                 members[path].append(process)
-    scopes = [_cgroup(usages[path], snapshot, kernel, usages, processes) for path, processes in members.items()]
+    scopes = [_cgroup(usages[path], seen, processes) for path, processes in members.items()]
     scopes.sort(key=lambda each: (each.distance_bytes is None, each.distance_bytes or 0))
     bound = [
-        _nodes(snapshot, kernel, usages, created, wanted, scope)
+        _nodes(seen, created, wanted, scope)
         for wanted, scope in ((nodes, Scope.CPUSET), (policy_nodes, Scope.MEMPOLICY))
         if wanted is not None
     ]
-    return (_machine(snapshot, kernel, usages, created), *bound, *scopes)
+    return (_machine(seen, created), *bound, *scopes)
 
 
-def _machine(
-    snapshot: Snapshot, kernel: Kernel, usages: Mapping[str, CgroupUsage], processes: Sequence[Process]
-) -> ScopePrediction:
-    host = snapshot.host
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A snapshot with what is derived from it once."""
+
+    snapshot: Snapshot
+    kernel: Kernel
+    usages: Mapping[str, CgroupUsage]
+    swap: SwapRoom
+
+
+def _machine(seen: _Seen, processes: Sequence[Process]) -> ScopePrediction:
+    host = seen.snapshot.host
     ram, swap = host.meminfo.get("mem_total_bytes"), host.meminfo.get("swap_total_bytes")
     available = host.meminfo.get("mem_available_bytes")
     total = None if ram is None or swap is None else ram + swap
-    ranking = rank(processes, total, kernel)
+    ranking = rank(processes, total, seen.kernel)
     gaps = () if host.initial_pid_namespace is not False else (Gap("candidates", "other-namespaces-not-seen"),)
     fate = _fate(host, None, ranking)
     return _prediction(
-        snapshot, usages, None, ranking, fate, of_machine(host), kernel,
+        seen, None, ranking, fate, of_machine(host, seen.swap.of_machine()),
         limit=ram, used=None if ram is None or available is None else ram - available, total=total, gaps=gaps,
     )  # fmt: skip
 
 
-def _nodes(
-    snapshot: Snapshot,
-    kernel: Kernel,
-    usages: Mapping[str, CgroupUsage],
-    processes: Sequence[Process],
-    nodes: frozenset[int],
-    scope: Scope,
-) -> ScopePrediction:
+def _nodes(seen: _Seen, processes: Sequence[Process], nodes: frozenset[int], scope: Scope) -> ScopePrediction:
     """CONSTRAINT_CPUSET and CONSTRAINT_MEMORY_POLICY: present pages of the nodes, and tasks that may use one of them."""
-    host = snapshot.host
+    host = seen.snapshot.host
     ram, swap = present_bytes(host, nodes), host.meminfo.get("swap_total_bytes")
     total = None if ram is None or swap is None else ram + swap
     eligible = may_use if scope is Scope.CPUSET else bound_by_policy(host.kernel_release)
-    ranking = rank([process for process in processes if eligible(process, nodes)], total, kernel)
+    ranking = rank([process for process in processes if eligible(process, nodes)], total, seen.kernel)
     unread = scope is Scope.MEMPOLICY and any(
         process.mempolicies is None for process in processes if not process.kernel_thread
     )
@@ -85,7 +87,7 @@ def _nodes(
     free = next((part.bytes for part in distance.parts if part.name == "free"), None)
     return replace(
         _prediction(
-            snapshot, usages, None, ranking, _fate(host, None, ranking, bound=True), distance, kernel,
+            seen, None, ranking, _fate(host, None, ranking, bound=True), distance,
             limit=ram, used=None if ram is None or free is None else ram - free, total=total, gaps=gaps,
         ),
         scope=scope,
@@ -93,18 +95,12 @@ def _nodes(
     )  # fmt: skip
 
 
-def _cgroup(
-    usage: CgroupUsage,
-    snapshot: Snapshot,
-    kernel: Kernel,
-    usages: Mapping[str, CgroupUsage],
-    processes: Sequence[Process],
-) -> ScopePrediction:
-    total = total_of_cgroup(usage, snapshot.host)
-    ranking = rank(processes, total, kernel)
-    fate = _fate(snapshot.host, usage, ranking)
+def _cgroup(usage: CgroupUsage, seen: _Seen, processes: Sequence[Process]) -> ScopePrediction:
+    total = total_of_cgroup(usage, seen.snapshot.host)
+    ranking = rank(processes, total, seen.kernel)
+    fate = _fate(seen.snapshot.host, usage, ranking)
     return _prediction(
-        snapshot, usages, usage, ranking, fate, of_cgroup(usage, snapshot.host), kernel,
+        seen, usage, ranking, fate, of_cgroup(usage, seen.swap.of(usage)),
         limit=usage.max_bytes, used=usage.current_bytes, total=total, gaps=(),
     )  # fmt: skip
 
@@ -146,30 +142,28 @@ def _group(victim: Process | None, top: str | None, usages: Mapping[str, CgroupU
 
 
 def _prediction(
-    snapshot: Snapshot,
-    usages: Mapping[str, CgroupUsage],
+    seen: _Seen,
     usage: CgroupUsage | None,
     ranking: Ranking,
     fate: Fate,
     distance: Distance,
-    kernel: Kernel,
     *,
     limit: int | None,
     used: int | None,
     total: int | None,
     gaps: tuple[Gap, ...],
 ) -> ScopePrediction:
-    path = usage.path if usage is not None else None
+    snapshot, path = seen.snapshot, usage.path if usage is not None else None
     by_pid = {process.pid: process for process in snapshot.processes}
     victim = by_pid[ranking.suspects[0].pid] if ranking.suspects and fate is Fate.KILL else None
-    group = _group(victim, path, usages)
+    group = _group(victim, path, seen.usages)
     never = {spared.pid for spared in ranking.spared}
     members = [
         each
         for each in snapshot.processes
         if group is not None and each.pid not in never and group in ancestors(each.cgroup)
     ]
-    situation = Situation(snapshot, usage, ranking, fate, victim, group, tuple(members), kernel.epoch < Epoch.F)
+    situation = Situation(snapshot, usage, ranking, fate, victim, group, tuple(members), seen.kernel.epoch < Epoch.F)
     unknown = sum(suspect.points_bytes is None for suspect in ranking.suspects)
     if unknown:
         gaps = (*gaps, Gap(f"candidates: {unknown} of {len(ranking.suspects)}", "sizes-unreadable"))

@@ -92,6 +92,11 @@ class Watch:
         _extend(self.cgroups, at, ((usage.path, held_bytes(usage)) for usage in snapshot.cgroups))
         _extend(self.scopes, at, ((each.path, each.distance_bytes) for each in predictions), _SCOPE_POINTS)
 
+    @property
+    def last_at(self) -> float | None:
+        """When the last snapshot was taken; None before the first."""
+        return None if self._before is None else self._before[0]
+
     def remember(self, past: Past) -> None:
         """Puts the past before what was seen. What is not there any more is forgotten with the next snapshot."""
         for name, points in past.host.items():

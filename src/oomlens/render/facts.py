@@ -39,8 +39,8 @@ def how_much(report: Report) -> int | None:
 def short_name(names: CgroupNames) -> str:
     """What people call a cgroup: pod, container, unit, slice, or the path's end."""
     parts: list[str] = []
-    if names.pod_uid:
-        parts.append(f"pod {names.pod_uid[:8]}")
+    if names.pod_name or names.pod_uid:
+        parts.append(names.pod_name or f"pod {(names.pod_uid or '')[:8]}")
     if names.container_name:
         parts.append(names.container_name)
     elif names.container_id:

@@ -210,6 +210,7 @@ def _parts(prediction: ScopePrediction, tr: Translate) -> str:
         "free": tr("free"),
         "room": tr("below the limit"),
         "slab_reclaimable": tr("reclaimable slab"),
+        "swap_barred": tr("swap that no process may use"),
         "swap_free": tr("free swap"),
         "zram_cost": tr("RAM that zram takes"),
     }

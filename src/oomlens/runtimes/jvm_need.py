@@ -21,6 +21,7 @@ _CLASS_BYTES, _CLASSES_BASE_BYTES, _ASSUMED_CLASSES = 5800, 14_000_000, 10_000
 _MOST_PER_THREAD, _LEAST_PER_THREAD = MIB // 4, MIB // 10  # a stack is taken only as far as it is used
 _BASE_BYTES = 30 * MIB  # the library's own data, class archive, symbols, compiler, collector of a small heap
 _LEAST_METASPACE_BYTES = 8 * MIB  # some hundred more classes
+_MOST_METASPACE_BYTES = 256 * MIB  # where nothing was measured
 _LEAST_HEAP_BYTES = 16 * MIB
 
 
@@ -55,11 +56,19 @@ def limit_for_share(heap_bytes: int) -> int:
     return max(-(-heap_bytes * 4 // 3), heap_bytes + 128 * MIB)
 
 
-def caps_for(flags: Flags, native: Native | None) -> Caps:
-    """The caps that are missing, from what was measured; a class or buffer leak then ends in a Java error."""
+def caps_for(flags: Flags, native: Native | None, limit_bytes: int | None = None) -> Caps:
+    """The caps that are missing; a class or buffer leak then ends in a Java error.
+
+    Measured ones have room to grow. Without a measurement metaspace gets half of what a share of the limit leaves, and direct
+    buffers none, since nothing tells what they need.
+    """
     metaspace, direct = None, None
-    if native is not None and native.metaspace_bytes is not None and flags.size("MaxMetaspaceSize") is None:
-        metaspace = max(_up(int(native.metaspace_bytes * 1.25)), _LEAST_METASPACE_BYTES)
+    if flags.size("MaxMetaspaceSize") is None:
+        if native is not None and native.metaspace_bytes is not None:
+            metaspace = max(_up(int(native.metaspace_bytes * 1.25)), _LEAST_METASPACE_BYTES)
+        elif limit_bytes is not None:
+            half = (limit_bytes - heap_share(limit_bytes)) // 2
+            metaspace = max(min(half, _MOST_METASPACE_BYTES) // MIB * MIB, _LEAST_METASPACE_BYTES)
     if native is not None and native.direct_bytes is not None and not flags.size("MaxDirectMemorySize"):
         direct = max(_up(int(native.direct_bytes * 1.5)), _ASSUMED_DIRECT_BYTES)
     return Caps(metaspace, direct)
@@ -156,16 +165,17 @@ def limit_for(heap_bytes: int, flags: Flags, native: Native | None, parts: tuple
     if known(native):
         return needed
     share = limit_for_share(heap_bytes)
-    return max(share, needed) if _capped(flags) else share
+    return max(share, needed) if capped(flags) else share
 
 
 def _assumed_room(limit_bytes: int, flags: Flags, beside_bytes: int) -> int:
     """The share; less where flags say that more is needed beside the heap."""
     share = heap_share(limit_bytes)
-    return min(share, limit_bytes - beside_bytes) if _capped(flags) else share
+    return min(share, limit_bytes - beside_bytes) if capped(flags) else share
 
 
-def _capped(flags: Flags) -> bool:
+def capped(flags: Flags) -> bool:
+    """Whether flags say what is needed beside the heap."""
     return flags.size("MaxMetaspaceSize") is not None or bool(flags.size("MaxDirectMemorySize"))
 
 

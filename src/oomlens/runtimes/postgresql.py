@@ -92,7 +92,7 @@ def fitted(settings: Settings, limit_bytes: int) -> Settings | None:
         return now
     room = goal - worst_case(now._replace(work_bytes=0))
     at_work = now.connections + min(now.parallel_workers, now.connections)
-    work = int(room / at_work / now.hash_multiplier) // (64 * KIB) * 64 * KIB
+    work = int(room / at_work / now.hash_multiplier) // MIB * MIB
     if work >= LEAST_WORK_BYTES:
         return now._replace(work_bytes=min(work, settings.work_bytes))
     least = now._replace(work_bytes=min(LEAST_WORK_BYTES, settings.work_bytes))

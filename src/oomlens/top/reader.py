@@ -44,7 +44,7 @@ class _Known:
 
 
 class Reader:
-    """interval: seconds between readings. wanted: pids whose PSS is shown. read_count: readings that were delivered."""
+    """interval: seconds between readings. wanted: pids whose PSS is shown."""
 
     def __init__(
         self, root: Path = Path("/"), interval: float = 2.0, clock: Callable[[], float] = time.monotonic
@@ -56,7 +56,6 @@ class Reader:
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self.read_count = 0
         self.interval = interval
         self.wanted: frozenset[int] = frozenset()
 
@@ -128,7 +127,6 @@ class Reader:
             else:
                 if not self._stopped:
                     deliver(reading)
-                    self.read_count += 1
             self._wake.wait(max(0.05, self.interval - (self._clock() - begun)))
 
 

@@ -129,7 +129,7 @@ def _in_cgroups(chance: Random, seed: int, room: Room) -> Mix:
     if chance.random() < 0.4:
         members.append(Member(None, 0, chance.randint(8, 24) * MIB))
     return Mix(
-        seed, "cgroup", places, tuple(members), grower, _grows(chance), chance.choice((64, 128, 256)) << 10,
+        seed, "cgroup", places, tuple(members), grower, _grows(chance), chance.choice((128, 256, 512)) << 10,
         hierarchical=hierarchical,
     )  # fmt: skip
 
@@ -176,6 +176,6 @@ def _of_machine(chance: Random, seed: int, kind: str, room_bytes: int) -> Mix:
     return Mix(
         seed, kind, places, tuple(members), grower,
         _grows(chance) if kind == "machine" else "anon",
-        2 * STEP_BYTES,
+        4 * STEP_BYTES,
         kill_the_asker=kind == "machine" and chance.random() < 0.06,
     )  # fmt: skip

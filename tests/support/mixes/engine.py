@@ -26,8 +26,8 @@ from support.mixes.draw import MIB, Mix, Place, Room, draw
 
 _WORKER = Path(__file__).with_name("worker.py")
 # Far from the end the steps are larger and nothing is predicted. What is available on a machine is only an estimate.
-_NEAR_BYTES = 6 * MIB
-_MACHINE_NEAR_BYTES = 32 * MIB
+_NEAR_BYTES = 4 * MIB
+_MACHINE_NEAR_BYTES = 24 * MIB
 _REPLY_SECONDS = 20.0
 # Version 2 counts that nobody could be killed; of version 1 only the silence tells.
 _NOBODY_SECONDS = {1: 10.0, 2: 3.0}
@@ -36,16 +36,15 @@ _SETTLE_SECONDS = 0.4
 
 @dataclass(slots=True)
 class Run:
-    """One mix while it runs. scopes: of the last snapshot before the kernel killed; left_bytes: the distance then."""
+    """One mix while it runs. scopes: of the last snapshot before the kernel killed; lefts: the distances before each step."""
 
     mix: Mix
     top: Path
     version: int
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     scopes: tuple[ScopePrediction, ...] = ()
-    steps: int = 0
     snapshot_seconds: float = 0.0
-    left_bytes: int | None = None
+    lefts: list[int] = field(default_factory=list)
 
     @property
     def grower(self) -> subprocess.Popen[bytes]:
@@ -78,9 +77,8 @@ def run_mix(mix: Mix, root: Path, version: int) -> dict[str, Any]:
         "grower": run.grower.pid,
         "pids": run.pids(),
         "dead": dead,
-        "steps": run.steps,
+        "lefts": run.lefts,
         "snapshot_seconds": round(run.snapshot_seconds, 4),
-        "left_bytes": run.left_bytes,
         "scopes": [prediction_to_dict(scope) for scope in run.scopes if _concerns(scope, _path_of(top, root))],
         "log": text,
     }
@@ -114,8 +112,8 @@ def _carry_out(run: Run) -> str:
         left = _distance(run, scopes)
         near = left < (_NEAR_BYTES if run.mix.kind == "cgroup" else _MACHINE_NEAR_BYTES)
         if near:
-            run.scopes, run.snapshot_seconds, run.left_bytes = scopes, took, left
-        run.steps += 1
+            run.scopes, run.snapshot_seconds = scopes, took
+        run.lefts.append(left)
         told = _ask(run, run.grower, run.mix.grows, run.mix.step_bytes if near else 2 * MIB, before)
         if told != "done":
             return "early" if told == "kill" and not run.scopes else told

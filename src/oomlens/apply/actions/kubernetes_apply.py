@@ -8,6 +8,7 @@ from oomlens.apply.machine import Machine
 from oomlens.model.plan import Json, Step
 from oomlens.plan.actions import kubernetes_apply
 from oomlens.plan.kubernetes.memory_step import same
+from oomlens.plan.kubernetes.objects import mapping
 from oomlens.plan.kubernetes.server_forms import apply_body, conflicts_in
 
 _TRIES = 5
@@ -24,10 +25,10 @@ def do(step: Step, before: Json, _machine: Machine) -> None:
     allowed = set(step.parameters.get("take_over") or ())
     for _ in range(_TRIES):
         found = target.found()
-        if found is None or found["metadata"].get("uid") != before.get("uid"):
+        if found is None or mapping(found, "metadata").get("uid") != before.get("uid"):
             raise StepError(f"{target.shown}: it is gone, or another one by now")
         body = apply_body(found, step.parameters)
-        body["metadata"]["resourceVersion"] = found["metadata"].get("resourceVersion")
+        body["metadata"]["resourceVersion"] = mapping(found, "metadata").get("resourceVersion")
         answer = target.cluster.dry_run(target.resource(), target.name, target.namespace, body, "APPLY")
         conflicts = conflicts_in(answer.body) if answer.code == 409 else ()
         force = bool(conflicts) and {one.manager for one in conflicts} <= allowed

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 from oomlens.apply.action import Doer, StepError
 from oomlens.apply.machine import Machine
-from oomlens.model.plan import Json, Step
+from oomlens.model.plan import Json, Lasts, Step
 from oomlens.plan.actions import run_program
 
 
 def observe(step: Step, machine: Machine) -> Json:
-    """What the probe prints; nothing without a probe."""
+    """What the probe prints; nothing without a probe. What lasts until a restart is gone where nothing answers any more."""
     argv = step.parameters.get("probe_argv")
     if not argv:
         return {"output": None}
     done = machine.run(argv)
+    if done.returncode != 0 and step.lasts is Lasts.RESTART:
+        return {"output": None, "gone": True}
     return {"output": done.stdout.strip() if done.returncode == 0 else None}
 
 
@@ -42,4 +44,9 @@ def torn(_step: Step, _before: Json, _now: Json) -> bool:
     return True
 
 
-DOER = Doer(run_program.NAME, observe, do, undo, torn)
+def same(before: Json, now: Json) -> bool:
+    """What is gone has nothing left to restore."""
+    return bool(now.get("gone")) or bool(before == now)
+
+
+DOER = Doer(run_program.NAME, observe, do, undo, torn, same)

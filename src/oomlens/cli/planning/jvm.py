@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from oomlens.cli.planning_targets import absolute, found_target, limit_in, raise_argv, size, watch
+from oomlens.cli.planning_targets import absolute, found_target, given_in, raise_argv, size, watch
 from oomlens.i18n import Translate
 from oomlens.kernel.sizes import suffixed
 
@@ -84,12 +84,13 @@ def _facts(args: argparse.Namespace, reader: Reader, target: Target | None, star
     from oomlens.model.plan import Text
     from oomlens.plan.jvm.given import given_facts
     from oomlens.plan.start.place import refused
+    from oomlens.runtimes.jvm_flags import VARIABLES
     from oomlens.runtimes.jvm_version import version_of
 
     version = version_of(args.jdk) if args.jdk else None
-    if target is None:
-        limit = (args.limit, "--limit") if args.limit else limit_in(start)
-        return given_facts(args.container or "java", args.flags or "", start, limit, version)
+    if target is None or not target.processes:
+        given = given_in(reader, target, start, args.limit, VARIABLES)
+        return given_facts(args.target or args.container or "java", given, args.flags or "", version)
     process = next((each for each in target.processes if is_jvm(reader, each)), None)
     if process is None:
         text = message("{target} is no JVM, as far as can be seen: {processes}")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from oomlens.cli.planning_targets import absolute, found_target, limit_in, raise_argv, size, watch
+from oomlens.cli.planning_targets import absolute, found_target, given_in, raise_argv, size, watch
 from oomlens.i18n import Translate
 from oomlens.kernel.sizes import suffixed
 
@@ -89,7 +89,7 @@ def _program(args: argparse.Namespace, reader: Reader, target: Target | None) ->
     from oomlens.model.plan import Text
     from oomlens.plan.start.place import refused
 
-    if target is None:
+    if target is None or not target.processes:
         if args.runtime is not None:
             return _Program(args.runtime)
         text = message("Nothing is named, neither a target nor what it is.")
@@ -121,18 +121,17 @@ def _facts(
 ) -> RuntimeFacts:
     from oomlens.host.read.runtime_facts import live_facts, with_configuration
     from oomlens.plan.runtimes.row import VARIABLES, RuntimeFacts
-    from oomlens.plan.start.given import set_in_place
 
     file = absolute(args.file) if args.file else None
     if target is not None and program.process is not None:
         facts = live_facts(reader, program.process, program.runtime, target.name, limit_bytes=args.limit)
         return with_configuration(facts, reader, file)
-    size, limit_of = (args.limit, "--limit") if args.limit else limit_in(named) or (None, "")
-    options, environment = set_in_place(named.place, VARIABLES) if named is not None else ((), {})
-    name = args.container or args.file or program.runtime
+    given = given_in(reader, target, named, args.limit, VARIABLES)
+    name = args.target or args.container or args.file or program.runtime
     facts = RuntimeFacts(
-        program.runtime, name, limit_bytes=size, limit_of=limit_of, argv=options, environment=environment
-    )
+        program.runtime, name, limit_bytes=given.limit_bytes, limit_of=given.limit_of, argv=given.options,
+        environment=given.environment,
+    )  # fmt: skip
     return with_configuration(facts, reader, file)
 
 

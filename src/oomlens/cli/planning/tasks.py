@@ -53,8 +53,8 @@ def _count(text: str) -> int:
 def propose(args: argparse.Namespace, reader: Reader) -> Sequence[Proposal]:
     """The plans, or why there are none."""
     from oomlens.host.read.tasks_facts import read_tasks_facts
-    from oomlens.plan.kinds.tasks import TasksWish
     from oomlens.plan.kinds.tasks import propose as planned
+    from oomlens.plan.tasks.facts import TasksWish
 
     wish = TasksWish(args.target, args.max, args.workers, args.user, args.only)
     return planned(wish, read_tasks_facts(reader, args.target, args.user))

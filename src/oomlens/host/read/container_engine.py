@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -81,7 +82,9 @@ class Engine:
         if problem is not None:
             raise EngineError(problem, self.host)
         try:
-            from docker import APIClient
+            with warnings.catch_warnings():  # of releases that requests does not know: nothing of it is used here
+                warnings.simplefilter("ignore")
+                from docker import APIClient
         except ImportError as error:
             raise EngineError("sdk-missing", self.host, str(error)) from error
         self.client: APIClient = self._ask(

@@ -15,7 +15,7 @@ from oomlens.plan.yaml_find import data_of
 
 _ENDS = (".yaml", ".yml", ".json")
 _TEMPLATE_ENDS = (*_ENDS, ".tpl", ".gotmpl")
-_MAX_FILES = 5000
+_MAX_FILES, _MAX_DEPTH = 5000, 100
 _MAX_BYTES = 8 << 20
 _LEFT_OUT = {"node_modules", "vendor", "__pycache__"}
 
@@ -49,7 +49,7 @@ class _Gathering:
     def take(self, path: str) -> None:
         """A path that a person named."""
         name = path.rpartition("/")[2]
-        if not self._tree.place(path).is_dir():
+        if not self._is_folder(path):
             if name == "Chart.yaml":
                 self._chart(folder_of(path), None)
             elif name in NAMES:
@@ -76,8 +76,8 @@ class _Gathering:
             place = joined(path, name)
             if name.startswith(".") or name in _LEFT_OUT or len(self._files) >= _MAX_FILES:
                 continue
-            if self._tree.place(place).is_dir():
-                if not (self._tree.root / place.lstrip("/")).is_symlink():
+            if self._is_folder(place):
+                if not self._is_link(place):
                     self._folder(place)
             elif name.endswith(_ENDS) or name in NAMES:
                 self._file(place, "kustomization" if name in NAMES else "manifest")
@@ -85,19 +85,23 @@ class _Gathering:
     def _kustomization(self, path: str) -> None:
         """A kustomization and all local files that it names."""
         self._tops.append(path)
-        todo = [path]
-        while todo:
+        todo, seen = [path], set[Path]()
+        while todo and len(seen) < _MAX_FILES:
             here = todo.pop()
-            file = self._file(here, "kustomization", named=here == path)
+            place = self._tree.place(here).resolve()  # links may lead in a circle
+            if place in seen:
+                continue
+            seen.add(place)
+            file = self._file(here, "kustomization", named=here == self._tops[-1])
             if file is None or not file.text.documents:
                 continue
             for name in _named_in(file):
-                place = joined(folder_of(here), name)
-                inner = [joined(place, one) for one in NAMES if self._is_file(joined(place, one))]
+                path = joined(folder_of(here), name)
+                inner = [joined(path, one) for one in NAMES if self._is_file(joined(path, one))]
                 if inner:
-                    todo += [one for one in inner if one not in self._files]
-                elif self._is_file(place):
-                    self._file(place, "manifest")
+                    todo += inner
+                elif self._is_file(path):
+                    self._file(path, "manifest")
 
     def _chart(self, folder: str, values: str | None) -> None:
         self._charts.append(folder)
@@ -107,8 +111,9 @@ class _Gathering:
     def _templates(self, folder: str) -> None:
         for name in self._tree.names(folder):
             place = joined(folder, name)
-            if self._tree.place(place).is_dir():
-                self._templates(place)
+            if self._is_folder(place):
+                if not self._is_link(place):
+                    self._templates(place)
             elif name.endswith(_TEMPLATE_ENDS):
                 self._file(place, "template")
 
@@ -135,7 +140,20 @@ class _Gathering:
         return self._files[path]
 
     def _is_file(self, path: str) -> bool:
-        return self._tree.place(path).is_file()
+        try:
+            return self._tree.place(path).is_file()
+        except OSError:
+            return False
+
+    def _is_link(self, path: str) -> bool:
+        """A folder that is a link, or so deep that it could be: not walked into."""
+        return path.count("/") > _MAX_DEPTH or (self._tree.root / path.lstrip("/")).is_symlink()
+
+    def _is_folder(self, path: str) -> bool:
+        try:
+            return self._tree.place(path).is_dir()
+        except OSError:
+            return False
 
     def _is_chart(self, folder: str) -> bool:
         return self._is_file(joined(folder, "Chart.yaml"))

@@ -51,6 +51,9 @@ def _engine_facts(asked: Asked, reader: Reader) -> Facts:
         except EngineError as error:
             found.append(Facts(problem=error.code, where=host if not error.why else f"{host} ({error.why})"))
             continue
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # it answers, but not as an engine
+            found.append(Facts(problem="not-understood", where=f"{host} ({error})"))
+            continue
         if asked.kind is not None and facts.engine is not None and facts.engine.kind is not asked.kind:
             continue
         if facts.container is not None:

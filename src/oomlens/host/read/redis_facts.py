@@ -12,7 +12,7 @@ from oomlens.runtimes.redis import figures_of
 
 _SECONDS = 5.0
 _TITLE = re.compile(
-    r"\S*(?:redis|valkey|keydb)-server\s+(?:(?P<host>[0-9A-Za-z.:\[\]*-]{1,64}?):(?P<port>[0-9]{1,5})|unixsocket:(?P<socket>\S{1,108}))"
+    r"\S*(?:redis|valkey|keydb)-server\s+(?:(?P<host>[0-9A-Za-z.:\[\]*-]{1,64}):(?P<port>[0-9]{1,5})(?!\S)|unixsocket:(?P<socket>\S{1,108}))"
 )
 _ASKED = ("maxmemory", "maxmemory-policy", "save", "appendonly")
 

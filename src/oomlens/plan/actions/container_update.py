@@ -89,11 +89,11 @@ def updates(about: Mapping[str, Json], wanted: Json, now: Json) -> list[dict[str
     call = {key: int(value) for key, value in (("memory", memory), ("memsw", memsw)) if value is not None}
     calls = [call] if call else []
     if call and about["engine"] == EngineKind.DOCKER:
-        calls = _for_docker(call, about.get("cgroup_version"))
+        calls = _for_docker(call, about.get("cgroup_version"), now)
     return calls + ([{"pids": int(wanted["pids"])}] if wanted.get("pids") is not None else [])
 
 
-def _for_docker(call: dict[str, int], cgroup_version: Json) -> list[dict[str, int]]:
+def _for_docker(call: dict[str, int], cgroup_version: Json, now: Json) -> list[dict[str, int]]:
     """Docker has no word for "no memory limit", and hands no -1 on to the kernel: it takes `--memory-swap -1`, shows it, and changes
     nothing until the container is restarted (daemon/update_linux.go; measured with 20.10). So the kernel is given the largest
     number first, and the engine its -1 then. On version 2 swap is the difference of both, so memory gets half of it.
@@ -102,6 +102,8 @@ def _for_docker(call: dict[str, int], cgroup_version: Json) -> list[dict[str, in
     memory = none if call.get("memory") == UNLIMITED else call.get("memory")
     lifted = call.get("memsw") == UNLIMITED
     memsw = LARGEST_BYTES if lifted else call.get("memsw")
+    if memsw is None and now.get("memsw_bytes") == UNLIMITED:
+        memsw = UNLIMITED  # where swap cannot be limited, a memory limit alone is refused as larger than "-1"
     first = {key: value for key, value in (("memory", memory), ("memsw", memsw)) if value is not None}
     return [first, {"memsw": UNLIMITED}] if lifted else [first]
 
@@ -120,22 +122,30 @@ def undo_commands(step: Step, _prefix: str) -> tuple[str, ...]:
 
 
 def _lines(step: Step, wanted: Json, now: Json) -> tuple[str, ...]:
-    return tuple(_command(step.parameters, call) for call in updates(step.parameters, wanted, now))
+    calls = updates(step.parameters, wanted, now)
+    if step.parameters["engine"] == EngineKind.PODMAN and not step.parameters["stored"]:
+        # `podman update` of 4.3 has no --pids-limit, though its API takes it.
+        named = [f"# pids.max of its cgroup: {call['pids']}" for call in calls if "pids" in call]
+        return (*(_command(step.parameters, call) for call in calls if "pids" not in call), *named)
+    return tuple(_command(step.parameters, call) for call in calls)
 
 
 def _command(about: Mapping[str, Json], call: dict[str, int]) -> str:
     """One call as shell."""
-    engine, host = EngineKind(about["engine"]), str(about["host"])
-    words = [engine.value]
-    if host != _USUAL[engine]:
-        words += ["--url" if engine is EngineKind.PODMAN else "--host", host]
-    words.append("update")
+    words = ["update"]
     for key, flag in (("memory", "--memory"), ("memsw", "--memory-swap")):
         if key in call:
             words += [flag, suffixed(call[key]) if call[key] > 0 else str(call[key])]
     words += ["--pids-limit", str(call["pids"])] if "pids" in call else []
-    line = shlex.join([*words, str(about["name"])])
-    return line if about.get("rootless") else f"sudo {line}"
+    kind, host = EngineKind(about["engine"]), str(about["host"])
+    return engine_command(kind, host, *words, str(about["name"]), rootless=bool(about.get("rootless")))
+
+
+def engine_command(kind: EngineKind, host: str, *words: str, rootless: bool) -> str:
+    """A line of the engine's own program; where its socket is not the usual one, with that."""
+    option = "--url" if kind is EngineKind.PODMAN else "--host"
+    line = shlex.join([kind.value, *([] if host == _USUAL[kind] else [option, host]), *words])
+    return line if rootless else f"sudo {line}"
 
 
 ACTION = Action(NAME, reached, fits, commands, undo_commands)

@@ -6,14 +6,16 @@ false after a kill; an exit code of 137 is any SIGKILL; a restart policy hides t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from oomlens.i18n import message
-from oomlens.model.container import ContainerFact, EngineFact, EngineKind
+from oomlens.model.container import UNLIMITED, ContainerFact, EngineFact, EngineKind, Kill
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Text
 
 SIGKILLED = 137  # 128 + 9, as a shell shows it
+_SAME = 0.99  # a limit is printed in whole kB, and rounded down to pages
 
 
 class Story(NamedTuple):
@@ -35,7 +37,10 @@ def story_of(container: ContainerFact, engine: EngineFact) -> Story:
     elsewhere = bool(reports) and not own and not container.kills
     texts = [*_kernel(container, counted, elsewhere), *_flag(container, engine, counted), *_restarts(container)]
     hit: bool | None
-    if counted or container.oom_events:
+    if own and _all_were_lower(container, own):
+        hit = False
+        texts.append(Text(message("those kills were at lower limits: none is known at the limit of now")))
+    elif counted or container.oom_events:
         hit = True
     elif container.oom_killed:
         hit = not elsewhere
@@ -44,6 +49,14 @@ def story_of(container: ContainerFact, engine: EngineFact) -> Story:
     else:
         hit = False
     return Story(hit, max(counted, 1) if hit else 0, elsewhere, tuple(texts), _evidence(container))
+
+
+def _all_were_lower(container: ContainerFact, own: Sequence[Kill]) -> bool:
+    """Whether the limit was raised since the last kill, so that what is counted and flagged is of before."""
+    now = container.limits.memory_bytes
+    if now is None or now == UNLIMITED or max(container.kills or 0, container.oom_events or 0) > len(own):
+        return False
+    return all(kill.limit_bytes is not None and kill.limit_bytes < now * _SAME for kill in own)
 
 
 def _kernel(container: ContainerFact, counted: int, elsewhere: bool) -> list[Text]:
@@ -55,10 +68,10 @@ def _kernel(container: ContainerFact, counted: int, elsewhere: bool) -> list[Tex
         return [Text(text, {"victim": (reports or ())[-1].victim})]
     if reports:
         own = [kill for kill in reports if kill.at_its_limit]
-        text = message("the kernel's log has {count} kills at its limit, the last of {victim}")
+        text = message("kills at its limit in the kernel's log: {count}, the last of {victim}")
         return [Text(text, {"count": len(own), "victim": own[-1].victim})] if own else []
     if counted:
-        return [Text(message("its cgroup counts {count} kills since it was started"), {"count": counted})]
+        return [Text(message("kills that its cgroup counts since it was started: {count}"), {"count": counted})]
     return []
 
 

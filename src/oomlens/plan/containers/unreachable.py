@@ -17,6 +17,7 @@ _TEXTS = {
     "not-allowed": message("the socket may not be used: {where}"),
     "not-a-socket": message("this is no unix socket on this machine: {where}"),
     "not-answering": message("the engine does not answer: {where}"),
+    "not-understood": message("what listens there does not answer as an engine does: {where}"),
     "refused": message("the engine refused: {where}"),
     "other-tree": message("the containers of another tree cannot be looked at"),
 }

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from oomlens.plan.jvm.facts import JvmFacts
 from oomlens.runtimes.jvm_flags import suffixed
 from oomlens.runtimes.jvm_heap import Heap
-from oomlens.runtimes.jvm_need import Part, caps_for, heap_for, known, limit_for, limit_for_share, parts_beside
-from oomlens.runtimes.jvm_version import knows_percentages
+from oomlens.runtimes.jvm_need import Part, capped, caps_for, heap_for, known, limit_for, limit_for_share, parts_beside
+from oomlens.runtimes.jvm_version import GONE, knows_percentages, starts_with_whole_percentages
 
 # Flags that set the heap's size, and lose or do nothing beside -Xmx.
 PERCENTAGES = frozenset(
@@ -33,21 +33,20 @@ class JvmWish:
 class Choice:
     """now: what the heap may grow to. needed_bytes: the limit that the flags as they are need. fits_bytes: the heap that fits the limit.
 
-    heap_bytes: the heap to set, None: it stays. wanted: options by name; drop: names that do nothing or harm beside them.
+    measured: whether the sizes beside the heap were. by_share: whether the heap that fits is a share of the limit, as they were not.
+    heap_bytes: the heap to set, None: it stays.
+    wanted: options by name; drop: names that do nothing or harm beside them.
     """
 
     now: Heap | None
     parts: tuple[Part, ...]
     needed_bytes: int | None
     fits_bytes: int | None
+    measured: bool
+    by_share: bool
     heap_bytes: int | None
     wanted: Mapping[str, str]
     drop: frozenset[str]
-
-    @property
-    def measured(self) -> bool:
-        """Whether the parts beside the heap rest on measurements."""
-        return any(part.origin == "measured" for part in self.parts)
 
 
 def choose(wish: JvmWish, facts: JvmFacts) -> Choice:
@@ -66,16 +65,37 @@ def choose(wish: JvmWish, facts: JvmFacts) -> Choice:
         needed = limit_for(now.max_bytes, flags, native, scaled)
     heap = wish.heap_bytes or _heap(facts, now, fits)
     wanted = _endings(wish, facts)
-    caps = caps_for(flags, native)
+    caps = caps_for(flags, native, limit)
     if caps.metaspace_bytes is not None and not facts.openj9:
         wanted["MaxMetaspaceSize"] = f"-XX:MaxMetaspaceSize={suffixed(caps.metaspace_bytes)}"
     if caps.direct_bytes is not None:
         wanted["MaxDirectMemorySize"] = f"-XX:MaxDirectMemorySize={suffixed(caps.direct_bytes)}"
-    drop: frozenset[str] = frozenset()
+    drop = gone(facts)
     if heap is not None:
-        sized, drop = _sized(wish, facts, heap)
-        wanted = sized | wanted
-    return Choice(now, parts, needed, fits, heap, wanted, drop)
+        sized, beside_it = _sized(wish, facts, heap)
+        wanted, drop = sized | wanted, drop | beside_it
+    else:
+        wanted = {name: f"{text}.0" for name, text in whole_percentages(facts).items()} | wanted
+    by_share = not known(native) and not capped(flags)
+    return Choice(now, parts, needed, fits, known(native), by_share, heap, wanted, drop)
+
+
+def gone(facts: JvmFacts) -> frozenset[str]:
+    """Flags that this generation does not start with."""
+    version = facts.version
+    if version is None or version.openj9:
+        return frozenset()
+    return frozenset(
+        name for name, first in GONE.items() if facts.flags.get(name) is not None and version.feature >= first
+    )
+
+
+def whole_percentages(facts: JvmFacts) -> dict[str, str]:
+    """Percentages without a decimal point, as written, by name: JDK 8 does not start with them."""
+    if starts_with_whole_percentages(facts.version) is True:
+        return {}
+    found = {name: facts.flags.get(name) for name in ("MaxRAMPercentage", "MinRAMPercentage", "InitialRAMPercentage")}
+    return {name: flag.text for name, flag in found.items() if flag is not None and flag.value.isdecimal()}
 
 
 def _heap(facts: JvmFacts, now: Heap | None, fits: int | None) -> int | None:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from oomlens.i18n import message
 from oomlens.model.plan import Text, Value
+from oomlens.plan.jvm.choose import gone, whole_percentages
 from oomlens.plan.jvm.facts import JvmFacts
-from oomlens.runtimes.jvm_heap import DEFAULT_HEAP_BYTES
-from oomlens.runtimes.jvm_version import GONE, starts_with_whole_percentages
+from oomlens.runtimes.jvm_heap import DEFAULT_HEAP_BYTES, DEFAULT_MIN_PERCENTAGE, percentage
 
-_PERCENTAGES = ("MaxRAMPercentage", "MinRAMPercentage", "InitialRAMPercentage")
 _HEAP_PERCENTAGES = ("MaxRAMPercentage", "MinRAMPercentage", "MaxRAMFraction", "MinRAMFraction")
 
 
@@ -62,20 +61,17 @@ def _kills(facts: JvmFacts) -> Iterator[Note]:
 
 def _starts_not(facts: JvmFacts) -> Iterator[Note]:
     flags, version = facts.flags, facts.version
-    whole = [flag.text for name in _PERCENTAGES if (flag := flags.get(name)) is not None and flag.value.isdecimal()]
-    if whole and starts_with_whole_percentages(version) is not True:
+    for text in list(whole_percentages(facts).values())[:1]:
         yield _note(
             "whole-percentage",
             message("JDK 8 does not start with {flag}: it wants a decimal point, {flag}.0"),
-            flag=whole[0],
+            flag=text,
+        )
+    for name in sorted(gone(facts)):
+        yield _note(
+            "gone", message("JDK {version} does not know {flag} and does not start with it"),
+            version=version.feature if version is not None else None, flag=_text(facts, name),
         )  # fmt: skip
-    for name, feature in GONE.items():
-        flag = flags.get(name)
-        if flag is not None and version is not None and not version.openj9 and version.feature >= feature:
-            yield _note(
-                "gone", message("JDK {version} does not know {flag} and does not start with it"),
-                version=version.feature, flag=flag.text,
-            )  # fmt: skip
     heap, start = flags.size("MaxHeapSize"), flags.size("InitialHeapSize")
     if heap is not None and start is not None and start > heap:
         yield _note(
@@ -101,7 +97,8 @@ def _does_nothing(facts: JvmFacts) -> Iterator[Note]:
     if heap is None or facts.openj9:
         return
     most = flags.get("MaxRAMPercentage") or flags.get("MaxRAMFraction")
-    if most is not None and heap.because == "MinRAMPercentage":
+    same = percentage(flags, "MaxRAMPercentage", 0) == percentage(flags, "MinRAMPercentage", DEFAULT_MIN_PERCENTAGE)
+    if most is not None and heap.because == "MinRAMPercentage" and not same:
         yield _note(
             "percentage-ignored",
             message(

@@ -11,7 +11,7 @@ from oomlens.model.container import UNLIMITED, ContainerFact, EngineFact, Engine
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Check, Effect, Lasts, Plan, Proposal, Refusal, Step, Text, Watch
 from oomlens.plan.actions.by_hand import by_hand
-from oomlens.plan.actions.container_update import container_update, same
+from oomlens.plan.actions.container_update import container_update, engine_command, same
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.containers import compose as compose_files
 from oomlens.plan.containers import units
@@ -191,9 +191,8 @@ def _to_start(engine: EngineFact, container: ContainerFact) -> tuple[Step, ...]:
     """A container that was killed and not restarted is the person's to start."""
     if container.running:
         return ()
-    command = shlex.join([engine.kind.value, "start", container.name])
+    line = engine_command(engine.kind, engine.host, "start", container.name, rootless=engine.rootless)
     title = Text(message("{container} does not run: start it"), {"container": container.name})
-    line = command if engine.rootless else f"sudo {command}"
     return (by_hand([line], title, target=container.name, lasts=Lasts.RESTART),)
 
 

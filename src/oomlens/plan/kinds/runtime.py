@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oomlens.i18n import message
 from oomlens.model.finding import Evidence
@@ -61,7 +61,8 @@ def propose(considered: Considered, start: Start | None) -> tuple[Proposal, ...]
         if isinstance(set_there, Refusal):
             return (set_there,)
         steps = set_there
-    return (make_plan(_plan(considered.row, considered.facts, change, (*change.steps, *steps), considered.target)),)
+    plan = _plan(considered.row, considered.facts, change, (*change.steps, *steps), considered.target)
+    return (make_plan(replace(plan, preconditions=start.checks if start is not None else ())),)
 
 
 def _plan(row: Row, facts: RuntimeFacts, change: Change, steps: tuple[Step, ...], target: RuntimeTarget) -> Plan:

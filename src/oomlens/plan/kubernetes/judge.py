@@ -39,10 +39,12 @@ def judged(
     others: Iterable[Object] = (),
     namespace: str | None = None,
     node_bytes: int | None = None,
+    largest_node_bytes: int | None = None,
 ) -> Judged:
-    """Raises NoPlanError where no pod would be made of it."""
+    """node_bytes: memory of the (smallest) node that runs it. Raises NoPlanError where no pod would be made of it."""
     after = _after(workload, container, sized)
     change = Change(workload, after, container.name)
+    _refuse_above(change, largest_node_bytes or node_bytes)
     conflicts = conflicts_of(change, others, namespace)
     refused = next((one for one in conflicts if one.refuse), None)
     if refused is not None:
@@ -52,6 +54,21 @@ def judged(
     warnings += problems_of(after)
     arithmetic = (*sized.arithmetic, *_standing(change, node_bytes))
     return Judged(change, sized, arithmetic, tuple(warnings), _cost(change))
+
+
+def _refuse_above(change: Change, node_bytes: int | None) -> None:
+    """No node has more memory than it has."""
+    new = change.sizes(change.after)
+    for word, size in (("request", new.request_bytes), ("limit", new.limit_bytes)):
+        if node_bytes and size is not None and size > node_bytes:
+            raise NoPlanError(
+                "above-node",
+                Text(
+                    message("the {word} of {size_bytes} is more than a node has ({node_bytes})"),
+                    {"word": word, "size_bytes": size, "node_bytes": node_bytes},
+                ),
+                Text(message("make the program smaller, or give it a larger node first")),
+            )
 
 
 def _after(workload: Workload, container: Container, sized: Sized) -> Workload:

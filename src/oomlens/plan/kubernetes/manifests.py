@@ -10,13 +10,23 @@ from oomlens.model.plan import Text, Value
 from oomlens.model.yaml_text import YamlText
 from oomlens.plan.kubernetes.facts import File, Parse, Wish
 from oomlens.plan.kubernetes.no_plan import NoPlanError
-from oomlens.plan.kubernetes.objects import Container, Object, Steps, Workload, kind_named, objects_in, workload_of
+from oomlens.plan.kubernetes.objects import (
+    Container,
+    Object,
+    Steps,
+    Workload,
+    kind_named,
+    mapping,
+    objects_in,
+    workload_of,
+)
 from oomlens.plan.kubernetes.sizing import Sized
 from oomlens.plan.yaml_compare import changed_places
 from oomlens.plan.yaml_edit import YamlEditError, merge
 from oomlens.plan.yaml_find import data_of, find, line_of
 from oomlens.plan.yaml_spell import Bare, Wanted
 
+_DEFAULT = "kubectl.kubernetes.io/default-container"
 _SHOWN = 12  # candidates that are listed
 
 
@@ -109,6 +119,10 @@ def chosen_container(workload: Workload, wish: Wish) -> Container:
         found = next((one for one in workload.containers if one.name == wish.container), None)
         if found is not None:
             return found
+    meta = mapping(workload.object, *workload.kind.pod_spec[:-1], "metadata", "annotations")
+    usual = next((one for one in workload.containers if one.name == meta.get(_DEFAULT)), None)
+    if wish.container is None and usual is not None:
+        return usual
     regular = [one for one in workload.containers if one.role == "container"]
     if wish.container is None and len(regular) == 1 and not any(one.role == "sidecar" for one in workload.containers):
         return regular[0]

@@ -12,6 +12,7 @@ from oomlens.plan.kubernetes.no_plan import NoPlanError
 from oomlens.plan.kubernetes.objects import Container
 from oomlens.plan.kubernetes.quantity import QuantityError, memory_bytes, same, written
 
+_LEAST_BYTES = 4 << 20  # below, no runtime starts a container (cri-o, containerd); a bare 640 is 640 bytes
 # As raised_limit counts: after one kill, and after several.
 _SUMS = (
     message("max(1.25 * limit_bytes, limit_bytes + 100 MiB), rounded up"),
@@ -136,21 +137,21 @@ def _unreadable(container: Container) -> list[Text]:
 
 
 def _size(text: str) -> int:
+    """Bytes. Raises NoPlanError."""
+    meant: str | None = None
     try:
         size = memory_bytes(text)
     except QuantityError as error:
-        raise NoPlanError(
-            "bad-quantity",
-            Text(message("{quantity} is no amount of memory to Kubernetes"), {"quantity": error.text}),
-            Text(message("write {meant}"), {"meant": error.meant or "512Mi"}),
-        ) from error
-    if not size:
-        raise NoPlanError(
-            "bad-quantity",
-            Text(message("{quantity} is no amount of memory to Kubernetes"), {"quantity": text}),
-            Text(message("write {meant}"), {"meant": "512Mi"}),
-        )
-    return size
+        size, meant = None, error.meant
+    if size is not None and size >= _LEAST_BYTES:
+        return size
+    if size is not None and text.isdecimal():
+        meant = f"{text}Mi"
+    raise NoPlanError(
+        "bad-quantity",
+        Text(message("{quantity} is no amount of memory that a container could run with"), {"quantity": text}),
+        Text(message("write {meant}"), {"meant": meant or "512Mi"}),
+    )
 
 
 def _size_or_none(text: str | None) -> int | None:

@@ -49,7 +49,9 @@ def plan_for_cluster(wish: Wish, facts: ClusterFacts) -> Plan:
         amount = replace(amount, default_limit=default_limit(facts.neighbours, workload.namespace))
     amount = replace(amount, kills=max(amount.kills, kills_of(facts, container.name)))
     node_bytes = wish.node_bytes or min(facts.node_bytes.values(), default=None)
-    found = judged(workload, container, sized(container, amount), facts.neighbours, workload.namespace, node_bytes)
+    largest = wish.node_bytes or max(facts.node_bytes.values(), default=None)
+    size = sized(container, amount)
+    found = judged(workload, container, size, facts.neighbours, workload.namespace, node_bytes, largest)
     _refuse_lower(found, facts)
     steps, warnings = _steps(wish, facts, found, container)
     values: dict[str, Value] = {

@@ -56,7 +56,7 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
     }  # fmt: skip
     return Change(
         Text(_TITLE, values),
-        Setting(_NAMES[0], lambda _old: value),
+        Setting(f"{_NAMES[0]}={value}", _NAMES[0], lambda _old: value),
         why=(Text(_GROWS, values), *((Text(_SHARED, values),) if facts.peers > 1 else ())),
         arithmetic=tuple(_arithmetic(wish, facts, limit, now, percent)),
         warnings=(Text(_UNPROVEN),),

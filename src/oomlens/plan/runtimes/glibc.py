@@ -41,7 +41,7 @@ def choose(_wish: RuntimeWish, facts: RuntimeFacts, _limit: int) -> Change | Ref
     told = None if facts.cpus is None else f"{_PER_CPU} * {facts.cpus} CPUs"
     return Change(
         Text(_TITLE, values),
-        Setting(_VARIABLE, lambda _old: str(_WANTED)),
+        Setting(f"{_VARIABLE}={_WANTED}", _VARIABLE, lambda _old: str(_WANTED)),
         why=(Text(_WHY, values),),
         arithmetic=(
             Evidence("arenas", facts.arenas, "count", "/proc/PID/maps"),

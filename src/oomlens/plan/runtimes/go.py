@@ -51,7 +51,7 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
     told = f"{_SHARE} * {limit} / {facts.peers}" if wish.size_bytes is None else "--size"
     return Change(
         Text(_TITLE, values),
-        Setting("GOMEMLIMIT", lambda _old: value),
+        Setting(f"GOMEMLIMIT={value}", "GOMEMLIMIT", lambda _old: value),
         why=(Text(_UNAWARE if given is None else _TOO_HIGH, values),),
         arithmetic=(Evidence("GOMEMLIMIT", wanted, "bytes", told),),
         warnings=tuple(_warnings(facts, wanted, values)),

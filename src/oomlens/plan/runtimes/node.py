@@ -56,7 +56,7 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
     }  # fmt: skip
     return Change(
         Text(_TITLE, values),
-        Setting("NODE_OPTIONS", lambda old: rewritten(old or "", words), words, beaten=of_command is not None),
+        Setting(option, "NODE_OPTIONS", lambda old: rewritten(old or "", words), words, beaten=of_command is not None),
         why=(Text(_GROWS, values), *((Text(_SHARED, values),) if facts.peers > 1 else ())),
         arithmetic=tuple(_arithmetic(wish, facts, limit, now, heap, given)),
         warnings=(Text(_BUFFERS),),

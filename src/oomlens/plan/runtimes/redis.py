@@ -34,7 +34,7 @@ _OVERCOMMIT = message(
     "vm.overcommit_memory=1 lets the fork of a snapshot succeed, but holds for the whole host:"
     " oomlens plan sysctl vm.overcommit_memory=1"
 )
-_STEP = message("{path}: maxmemory {size_bytes}")
+_STEP = message("{path}: {setting}")
 _LIVE = message("in the running server too")
 
 
@@ -61,11 +61,11 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
     told = value_of(facts, "maxmemory")
     now = size_of(told) if told else 0
     forks = snapshots(facts)
-    wanted = wish.size_bytes or maxmemory_for(limit, snapshots=forks)
+    used, base = _number(facts, "used_memory"), _base(facts)
+    wanted = wish.size_bytes or maxmemory_for(limit, snapshots=forks, base_bytes=base)
     if now and now <= wanted and wish.size_bytes is None:
         sizes = {"now_bytes": now, "limit_bytes": limit}
         return refused(KIND, facts.target, "fits-already", _FITS, None, target=facts.target, **sizes)
-    used = _number(facts, "used_memory")
     steps = tuple(_steps(facts, wanted, used))
     if not steps:
         return refused(KIND, facts.target, "no-config", _NO_CONFIG, Text(_NAME_IT), target=facts.target)
@@ -73,7 +73,7 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
         "target": facts.target, "wanted_bytes": wanted, "limit_bytes": limit, "used_bytes": used,
         "policy": value_of(facts, "maxmemory-policy") or "noeviction", "cow_bytes": _number(facts, "rdb_last_cow_size"),
     }  # fmt: skip
-    by_rule = f"({limit} - {BASE_BYTES}) * {0.5 if forks else 0.8}"
+    by_rule = f"({limit} - {base}) * {0.5 if forks else 0.8}"
     return Change(
         Text(_TITLE, values),
         steps=steps,
@@ -81,10 +81,11 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
         arithmetic=(
             Evidence("maxmemory now", now or None, "bytes", None if now else _NOT_SET),
             Evidence("data now", used, "bytes", "used_memory"),
+            Evidence("base", base, "bytes", "used_memory_rss - used_memory" if base > BASE_BYTES else None),
             Evidence("maxmemory", wanted, "bytes", by_rule if wish.size_bytes is None else "--size"),
         ),
         warnings=tuple(_warnings(values, used, wanted, forks=forks)),
-        needed_bytes=limit_for(max(used or 0, now or 0), snapshots=forks) if used or now else None,
+        needed_bytes=limit_for(max(used or 0, now or 0), snapshots=forks, base_bytes=base) if used or now else None,
     )
 
 
@@ -110,7 +111,7 @@ def _steps(facts: RuntimeFacts, wanted: int, used: int | None) -> Iterator[Step]
     if facts.files:
         holder = next((fact for fact in reversed(facts.files) if find(_text(fact), "maxmemory", REDIS)), facts.files[0])
         content = put(_text(holder), "maxmemory", str(wanted), REDIS).encode("utf-8", "surrogateescape")
-        title = Text(_STEP, {"path": holder.path, "size_bytes": wanted})
+        title = Text(_STEP, {"path": holder.path, "setting": f"maxmemory {wanted}"})
         yield edit_file(holder.path, holder, content, title, effect=Effect.RESTART)
     client = facts.figures.get("client")
     before = facts.figures.get("config:maxmemory")
@@ -127,6 +128,12 @@ def _steps(facts: RuntimeFacts, wanted: int, used: int | None) -> Iterator[Step]
             safety=Safety.SAFE if used is not None and used <= wanted else Safety.DISRUPTIVE,
             lasts=Lasts.RESTART,
         )
+
+
+def _base(facts: RuntimeFacts) -> int:
+    """What the server holds beside its data: as measured, where that is more than usual."""
+    held, used = _number(facts, "used_memory_rss"), _number(facts, "used_memory")
+    return max(BASE_BYTES, held - used) if held is not None and used is not None else BASE_BYTES
 
 
 def _number(facts: RuntimeFacts, name: str) -> int | None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from oomlens.plan.start import yaml_env
 from oomlens.plan.start.place import HandPlace, Place, UnitPlace, YamlPlace
 from oomlens.plan.start.unit_env import assigned
 from oomlens.plan.start.variables import assignments
 from oomlens.plan.start.words import options_in
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is known of a program that does not run. options: of its command line. limit_of: what sets the limit."""
+
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limit_bytes: int | None = None
+    limit_of: str = ""
 
 
 def set_in_place(place: Place, variables: Iterable[str]) -> tuple[tuple[str, ...], dict[str, str]]:

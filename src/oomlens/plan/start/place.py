@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from oomlens.i18n import message
-from oomlens.model.plan import Effect, FileFact, Refusal, Safety, Step, Text
+from oomlens.model.plan import Check, Effect, FileFact, Refusal, Safety, Step, Text
 from oomlens.model.yaml_text import YamlText
 from oomlens.plan.actions.by_hand import by_hand
 from oomlens.plan.actions.edit_file import NotTextError, edit_file
@@ -18,17 +18,19 @@ from oomlens.plan.start import yaml_env
 from oomlens.plan.start.unit_env import with_environment
 from oomlens.plan.start.variables import with_variable
 from oomlens.plan.start.words import AmbiguousError, Words, rewritten_in_place
+from oomlens.plan.units.text import with_variable as with_new_variable
 from oomlens.plan.yaml_edit import YamlEditError
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is to be set. variable: of the environment; change: its new value from the old one.
+    """What is to be set, as shown. variable: of the environment; change: its new value from the old one.
 
     words: options that may also stand on the command line, and are then changed there.
     beaten: the variable loses to options of the command line, which have to be changed where they stand.
     """
 
+    shown: str
     variable: str
     change: Callable[[str | None], str]
     words: Words | None = None
@@ -71,13 +73,14 @@ Place = FilePlace | UnitPlace | YamlPlace | HandPlace
 class Start(NamedTuple):
     """Where a program is started, and how anew. unit: of systemd; systemctl: whether that can be told here.
 
-    again: what a person types where nothing here may do it.
+    again: what a person types where nothing here may do it. checks: what must hold before.
     """
 
     place: Place
     unit: str | None = None
     systemctl: bool = False
     again: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 def refused(kind: str, about: str, code: str, text: str, hint: Text | None = None, /, **values: str | int) -> Refusal:
@@ -110,7 +113,7 @@ def _step(place: Place, setting: Setting, kind: str, target: str) -> Step | Refu
     path = place.path if isinstance(place, UnitPlace) else place.file.path
     try:
         content = _changed(place, setting)
-        title = Text(message("{path}: set {variable}"), {"path": path, "variable": setting.variable})
+        title = Text(message("{path}: {setting}"), {"path": path, "setting": setting.shown})
         if content is None:
             text = message(
                 "The command line sets it, and {variable} would lose to that; {path} does not hold the option."
@@ -143,6 +146,8 @@ def _changed(place: FilePlace | UnitPlace | YamlPlace, setting: Setting) -> byte
     if setting.beaten:
         return None
     given = place.given
+    if place.file is None:
+        return with_new_variable(None, setting.variable, setting.change(given)).encode("utf-8", "surrogateescape")
     return with_environment(
         content, setting.variable, lambda old: setting.change(given if old is None else old), place.section
     )
@@ -160,17 +165,30 @@ def _in_file(file: FileFact, setting: Setting) -> bytes | None:
 
 def _hand(place: HandPlace, setting: Setting, target: str) -> Step:
     value = setting.change(None)
-    name = shlex.quote(place.name)
-    assigned = f"{setting.variable}={shlex.quote(value)}"
-    commands: Iterable[str]
-    if place.how == "docker":
-        commands = (f"# recreate the container {name} with", f"docker run -e {assigned} …")
-        undo = ("# recreate it without that variable",)
-    elif place.how == "kubernetes":
-        commands = (f"kubectl set env deployment/{name} {assigned}",)
-        undo = (f"kubectl set env deployment/{name} {setting.variable}-",)
-    else:
-        commands = ("# where it is started, before the command", f"export {assigned}")
-        undo = ("# take that line out again",)
-    title = Text(message("set {variable} where {name} is started"), {"variable": setting.variable, "name": place.name})
-    return by_hand(list(commands), title, target=target, undo=list(undo), effect=Effect.RESTART)
+    name, assigned = shlex.quote(place.name), f"{setting.variable}={shlex.quote(value)}"
+    commands, undo = [], []
+    if setting.words is not None and setting.words.anchors:
+        # Options of the command line are changed there; a variable that wins over them is the second best way.
+        was = " ".join(map(shlex.quote, sorted(setting.words.anchors)))
+        commands += [f"# on its command line, in place of {was}", f"# {setting.shown}"]
+        undo += [f"# on its command line, {was} again"]
+    if not setting.beaten:
+        commands += ["# or" for _ in commands[:1]]
+        more, less = _by_variable(place.how, name, assigned, setting.variable)
+        commands, undo = [*commands, *more], [*undo, *less]
+    title = Text(message("where {name} is started: {setting}"), {"setting": setting.shown, "name": place.name})
+    return by_hand(commands, title, target=target, undo=undo, effect=Effect.RESTART)
+
+
+def _by_variable(how: str, name: str, assigned: str, variable: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The commands that set a variable, and those that take it back."""
+    if how == "docker":
+        return (f"# recreate the container {name} with", f"docker run -e {assigned} …"), (
+            "# recreate it without that variable",
+        )
+    if how == "kubernetes":
+        return (
+            (f"kubectl set env deployment/{name} {assigned}",),
+            (f"kubectl set env deployment/{name} {variable}-",),
+        )
+    return ("# where it is started, before the command", f"export {assigned}"), ("# take that line out again",)

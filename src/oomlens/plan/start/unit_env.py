@@ -13,7 +13,6 @@ from oomlens.plan.containers.flags import words_of
 from oomlens.plan.containers.unit_text import section_end, settings_of
 
 Change = Callable[[str | None], str]
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Assigned(NamedTuple):
@@ -61,8 +60,17 @@ def with_environment(content: bytes, variable: str, change: Change, section: str
 
 def _plain(word: str) -> str:
     """Without quotes and escapes, `%%` as one."""
-    text = re.sub(r"""(?<!\\)["']""", "", word)
-    return _ESCAPED.sub(r"\1", text).replace("%%", "%")
+    found: list[str] = []
+    quote = ""
+    letters = iter(word)
+    for letter in letters:
+        if letter == "\\":
+            found.append(next(letters, ""))
+        elif letter == quote or (not quote and letter in "\"'"):
+            quote = "" if quote else letter
+        else:
+            found.append(letter)
+    return "".join(found).replace("%%", "%")
 
 
 def _spelled(word: str) -> bytes:

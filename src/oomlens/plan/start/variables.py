@@ -105,7 +105,8 @@ def _added(text: str, variable: str, value: str) -> str:
         return f"{text}{gap}{variable}={_quoted(value)}{newline}"
     line = f"export {variable}={_quoted(value)}"
     lines = text.split("\n")
-    at = next((number for number, each in enumerate(lines) if each.strip() and not each.startswith("#")), len(lines))
+    end = len(lines) - (lines[-1] == "")
+    at = next((number for number, each in enumerate(lines) if each.strip() and not each.startswith("#")), end)
     head, tail = "\n".join(lines[:at]), "\n".join(lines[at:])
     lead = head + "\n" if at else ""
     return f"{lead}{line}{newline}{tail}"
