@@ -239,6 +239,17 @@ def test_other_names_masks_templates_and_all_whose_names_begin_so(tmp_path: Path
     assert isinstance(of("user-.slice", max_bytes=80 * MIB), Plan)
 
 
+def test_a_containers_scope_is_its_engines(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path / "root")
+    name = f"docker-{'c0ffee' + '0' * 58}.scope"
+    machine.add_v2(f"/system.slice/{name}", memory_current=MIB)
+    reader = Reader(machine.proc.parent, FakeSystemd(machine.proc.parent, {name: f"/system.slice/{name}"}))
+    (plan,) = propose(LimitWish(name, max_bytes=80 * MIB), read_unit(reader, name))
+    assert isinstance(plan, Plan)
+    assert [step.action for step in plan.steps] == ["unit-property"]  # it has no file
+    assert "oomlens plan limit container c0ffee000000" in [text.values.get("command") for text in plan.warnings]
+
+
 def test_a_users_unit_is_for_that_user_and_its_name_is_quoted(tmp_path: Path) -> None:
     machine = make_machine(tmp_path / "root")
     name = r"app-a\x2db.service"
