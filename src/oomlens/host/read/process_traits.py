@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oomlens.host.read.pseudofiles import text
-from oomlens.runtimes.names import Traits
+from oomlens.runtimes.names import Traits, is_known
 
 _MOST_BYTES = 1 << 20
 _MOST_PROGRAM_BYTES = 256 << 20
