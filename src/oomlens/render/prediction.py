@@ -37,6 +37,7 @@ def roles(tr: Translate) -> dict[str, str]:
 def texts(tr: Translate) -> dict[str, str]:
     """What a warning says, by its kind."""
     return {
+        "child": tr("this kernel kills {comm}[{pid}], a child of the chosen {parent_comm}[{parent_pid}], in its place"),
         "close": tr("{comm}[{pid}] is only {bytes} behind: too close to be certain"),
         "critical": tr("the next victim {comm}[{pid}] is {role}"),
         "critical-with-it": tr("{comm}[{pid}], which is killed with it, is {role}"),
@@ -51,7 +52,6 @@ def texts(tr: Translate) -> dict[str, str]:
             "and is protected by oom_score_adj {oom_score_adj}"
         ),
         "other-killer": tr("{comm}[{pid}] may kill before the kernel does, by rules of its own"),
-        "older-kernel": tr("kernel {release} may kill a child of the chosen process instead"),
         "service": tr("{comm}[{pid}] belongs to {unit}; by default systemd then stops the whole service"),
         "slowed-first": tr(
             "from memory.high ({high_bytes}) on its processes are slowed down, so it may take long to get there"
