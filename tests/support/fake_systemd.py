@@ -24,6 +24,7 @@ class FakeSystemd:
         self.root = root
         self.groups = groups
         self.calls: list[str] = []
+        self.results: dict[str, str] = {}
 
     def __call__(self, argv: Sequence[str]) -> Output:
         self.calls.append(" ".join(argv))
@@ -62,7 +63,7 @@ class FakeSystemd:
         keys = [key for option in options if option.startswith("--property=") for key in option[11:].split(",")]
         unit = unit_facts._own_name(Reader(self.root), unit)
         values = {key: self._value(unit, key) for key in keys}
-        values |= {"Id": unit, "ControlGroup": self.groups.get(unit, "")}
+        values |= {"Result": self.results.get(unit, "success"), "Id": unit, "ControlGroup": self.groups.get(unit, "")}
         fragment = unit_facts._fragment(Reader(self.root), unit)
         values["LoadState"] = "loaded" if fragment is not None or unit in self.groups else "not-found"
         values["Transient"] = "yes" if fragment is None and unit in self.groups else "no"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,34 @@ def test_after_the_third_kill_it_is_called_a_leak(root: Path) -> None:
     assert isinstance(found, Refusal)
     assert found.code == "leak"
     assert isinstance(planned(root, max_bytes=300 * MIB), Plan)  # whoever says how much may have it
+
+
+def test_a_unit_that_its_limit_killed_for_good_is_sized_from_its_files(root: Path) -> None:
+    shutil.rmtree(root / f"sys/fs/cgroup{GROUP}")
+    systemd = FakeSystemd(root, {})
+    systemd.results[UNIT] = "oom-kill"
+    (plan,) = propose(LimitWish(UNIT), read_unit(Reader(root, systemd), UNIT))
+    assert isinstance(plan, Plan)
+    # MemoryMax=200M of the unit file, one kill: max(1.25 * 200, 200 + 100) = 300 MiB, up to 304.
+    assert plan.argv == ("limit", "unit", UNIT, "--max", "304M")
+    systemd.results[UNIT] = "exit-code"
+    (refusal,) = propose(LimitWish(UNIT), read_unit(Reader(root, systemd), UNIT))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "no-usage"
+
+
+def test_a_limit_that_was_not_reached_is_not_lowered(root: Path) -> None:
+    group = root / f"sys/fs/cgroup{GROUP}"
+    write(group / "memory.peak", f"{30 * MIB}\n")  # it was just started again
+    write(group / "memory.events", "oom_kill 0\n")
+    found = planned(root)
+    assert isinstance(found, Refusal)
+    assert found.code == "enough"
+    write(group / "memory.max", "max\n")
+    write(group / "memory.current", f"{25 * MIB}\n")
+    plan = a_plan(root)
+    # Without a limit the peak is not cut off: 1.15 * 30 MiB = 34.5, in steps of 16 MiB 48.
+    assert plan.arithmetic[0].value == 48 * MIB
 
 
 def test_never_above_what_others_left(root: Path) -> None:

@@ -36,7 +36,7 @@ def read_tasks_facts(reader: Reader, wanted: str, user: str | None = None) -> Ta
     unit = read_unit(reader, unit_name) if unit_name is not None else None
     pool = next((found for each in processes if (found := _pool_of(each)) is not None), None)
     workers = _workers(processes, pool)
-    sizes = [_size(reader, each) for each in workers]
+    sizes = [(size, how) for size, how in (_size(reader, each) for each in workers) if size]
     usage = usage_of(snapshot, processes[0]) if processes else None
     limit = usage.effective_max_bytes if usage is not None else None
     others = [each for each in processes if each not in workers]
@@ -47,7 +47,7 @@ def read_tasks_facts(reader: Reader, wanted: str, user: str | None = None) -> Ta
         tasks_now=sum(each.threads for each in processes) if processes else None,
         pool=pool,
         pool_file=_pool_file(reader, pool, processes) if pool is not None else None,
-        worker_bytes=tuple(size for size, _ in sizes if size is not None),
+        worker_bytes=tuple(size for size, _ in sizes),
         measured="pss" if sizes and all(how == "pss" for _, how in sizes) else "rss",
         base_bytes=_base(reader, others, workers, limit),
         place_bytes=limit or snapshot.host.meminfo.get("mem_total_bytes"),
@@ -86,7 +86,7 @@ def _workers(processes: tuple[Process, ...], pool: Pool | None) -> list[Process]
     """Those of the pool whose parent is of it too; a master has no such parent."""
     if pool is None:
         return []
-    own = [each for each in processes if _pool_of(each) is pool]
+    own = [each for each in processes if _pool_of(each) is pool and each.state != "Z"]
     pids = {each.pid for each in own}
     return [each for each in own if each.ppid in pids][:_MOST_WORKERS] or own[:_MOST_WORKERS]
 
@@ -101,11 +101,15 @@ def _size(reader: Reader, process: Process) -> tuple[int | None, str]:
 
 
 def _base(reader: Reader, others: list[Process], workers: list[Process], limit: int | None) -> int:
-    """What stands beside the workers: of their cgroup, or of the machine where nothing tighter limits them."""
+    """What stands beside the workers: of their cgroup, or of the machine where nothing tighter limits them.
+
+    A master shares most of what it holds with its workers, in whose sizes that is counted.
+    """
+    own = sum(_size(reader, each)[0] or 0 for each in others)
     if limit is not None:
-        return sum(each.rss_anon_bytes or 0 for each in others)
-    pids = {each.pid for each in workers}
-    return sum(each.rss_anon_bytes or 0 for each in reader.snapshot.processes if each.pid not in pids)
+        return own
+    pids = {each.pid for each in (*workers, *others)}
+    return own + sum(each.rss_anon_bytes or 0 for each in reader.snapshot.processes if each.pid not in pids)
 
 
 def _folders(reader: Reader, pattern: str) -> Iterator[str]:

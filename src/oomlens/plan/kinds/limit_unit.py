@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from oomlens.i18n import message
-from oomlens.kernel.limit_sizes import MOST_STEPS, limit_for_peak, raised_limit
+from oomlens.kernel.limit_sizes import FIRST_FACTOR, MOST_STEPS, NEXT_FACTOR, limit_for_peak, raised_limit
 from oomlens.kernel.sizes import suffixed
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Check, Plan, Proposal, Refusal, Safety, Text, Value, Watch
@@ -18,6 +18,7 @@ from oomlens.plan.units.limit_warnings import AT_START, of_kind, of_limit, of_pr
 from oomlens.plan.units.limit_wish import KIND, LimitWish, below_usage, problem_of
 
 _HIGH_SHARE = 0.9
+_AT_LIMIT = 0.95
 
 
 def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
@@ -71,30 +72,34 @@ def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
 
 def _sized(wish: LimitWish, facts: UnitFacts) -> tuple[int, tuple[Evidence, ...]] | Refusal:
     """A limit from what the unit used: a peak at a limit is a lower bound."""
-    usage = facts.usage
-    old = usage.max_bytes if usage is not None else None
-    kills = usage.events.get("oom_kill", 0) if usage is not None else 0
-    peak = (usage.peak_bytes or usage.current_bytes) if usage is not None else None
+    old, kills, peak = facts.limit_bytes, facts.kills, facts.peak_bytes
+    values: dict[str, Value] = {"unit": wish.unit, "kills": kills, "limit_bytes": old, "peak_bytes": peak}
     if old is not None and kills > MOST_STEPS:
         text = message(
             "{unit} was killed {kills} times at {limit_bytes}: raising the limit again and again feeds a leak."
         )
         hint = message("Look for the leak (oomlens manual anon-growth), or give the size yourself with --max.")
-        values: dict[str, Value] = {"unit": wish.unit, "kills": kills, "limit_bytes": old}
         return Refusal("leak", KIND, wish.unit, Text(text, values), Text(hint))
-    if old is not None and (kills or peak is None or peak >= old * 0.95):
+    if old is not None and (kills or (peak is not None and peak >= old * _AT_LIMIT)):
         wanted = raised_limit(old, kills)
-        term = Evidence(
-            "max_bytes", wanted, "bytes", f"limit {old} was reached: max(1.25 * limit, limit + 100 MiB) = {wanted}"
-        )
-    elif peak is not None:
-        wanted = limit_for_peak(peak)
-        term = Evidence("max_bytes", wanted, "bytes", f"peak {peak} below its limit: 1.15 * peak = {wanted}")
-    else:
+        factor = NEXT_FACTOR if kills > 1 else FIRST_FACTOR
+        told = f"limit {old} was reached ({kills} kills): max({factor} * limit, limit + 100 MiB), rounded up = {wanted}"
+    elif peak is None:
         text = message("What {unit} uses is not known, so no limit can be sized.")
-        return Refusal(
-            "no-usage", KIND, wish.unit, Text(text, {"unit": wish.unit}), Text(message("Give the size: --max 1G"))
+        return Refusal("no-usage", KIND, wish.unit, Text(text, values), Text(message("Give the size: --max 1G")))
+    elif old is not None:
+        # What it was before its last start is not known here; a report of the kernel knows it.
+        text = message(
+            "{unit} has used {peak_bytes} at most since its start, and may use {limit_bytes}: no more is needed."
         )
+        hint = message(
+            "If it was killed: oomlens plan (without a target) sizes it from the kernel's report; or give the size: --max 1G"
+        )
+        return Refusal("enough", KIND, wish.unit, Text(text, values), Text(hint))
+    else:
+        wanted = limit_for_peak(peak)
+        told = f"peak {peak} without a limit, page cache included: 1.15 * peak, rounded up = {wanted}"
+    term = Evidence("max_bytes", wanted, "bytes", told)
     most = None if facts.ram_bytes is None else facts.ram_bytes - wish.promised_bytes
     if most is not None and wanted > most > (old or 0):
         told = f"ram {facts.ram_bytes} - promised to others {wish.promised_bytes} = {most}"
@@ -146,7 +151,7 @@ def _argv(wish: LimitWish, limit: int | None) -> tuple[str, ...]:
 
 
 def _cost(limit: int | None, facts: UnitFacts) -> int | None:
-    old = facts.usage.max_bytes if facts.usage is not None else None
+    old = facts.limit_bytes
     return None if limit is None or old is None else max(0, limit - old)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from oomlens.kernel.sizes import bytes_of
 from oomlens.model.plan import FileFact
 from oomlens.model.snapshot import CgroupUsage
+from oomlens.plan.units.text import value_of
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
 SUFFIXES = (".service", ".slice", ".scope", ".socket", ".mount", ".swap")
@@ -75,6 +77,25 @@ class UnitFacts:
     def running(self) -> tuple[CgroupUsage, ...]:
         """Cgroups of all units that run and that a change of this one reaches."""
         return (self.usage, *self.stands_for) if self.usage is not None else self.stands_for
+
+    @property
+    def limit_bytes(self) -> int | None:
+        """Its MemoryMax: the kernel's, systemd's, or that of its files where it does not run; None: it has none."""
+        if self.usage is not None:
+            return self.usage.max_bytes
+        shown = self.shown.get("MemoryMax") or value_of(self.contents, self.section, "MemoryMax") or ""
+        return int(shown) if shown.isdecimal() and int(shown) < 1 << 63 else bytes_of(shown)
+
+    @property
+    def kills(self) -> int:
+        """How often the kernel killed in it since it was started; one where that is why it does not run."""
+        killed = self.usage.events.get("oom_kill", 0) if self.usage is not None else 0
+        return max(killed, int(self.shown.get("Result") == "oom-kill"))
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most that it used since it was started."""
+        return (self.usage.peak_bytes or self.usage.current_bytes) if self.usage is not None else None
 
     @property
     def contents(self) -> tuple[str, ...]:
