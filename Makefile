@@ -40,6 +40,10 @@ prove-predict: ## predicted victim = killed victim, on five kernels in virtual m
 	$(BIN)/python tools/prove_predict.py --here 100 $(ARGS)
 	$(BIN)/python tools/proof_table.py
 
+prove-systemd: ## units, scores and tasks on real systemd in virtual machines (root, QEMU, debootstrap; half an hour): make prove-systemd [SUITES=bookworm,trixie]
+	OOMLENS_SYSTEMD=$(or $(SUITES),bookworm) OOMLENS_PROOF=docs/proof $(BIN)/python -m pytest -q tests/vm
+	$(BIN)/python tools/proof_table.py
+
 manual: ## the static manual in both languages: build/manual
 	$(BIN)/python tools/manual_site.py
 
@@ -49,4 +53,4 @@ proof: ## docs/proof.md from the rows of the proof runs (CONTRIBUTING says which
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict
+.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict prove-systemd

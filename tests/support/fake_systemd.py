@@ -55,13 +55,17 @@ class FakeSystemd:
         return str(bytes_of(value)) if bytes_of(value) is not None else value
 
     def _show(self, unit: str, options: list[str]) -> Output:
+        if "@." in unit:
+            return Output(
+                1, "", f"Failed to get properties: Unit name {unit} is neither a valid invocation ID nor unit name."
+            )
         keys = [key for option in options if option.startswith("--property=") for key in option[11:].split(",")]
         unit = unit_facts._own_name(Reader(self.root), unit)
         values = {key: self._value(unit, key) for key in keys}
         values |= {"Id": unit, "ControlGroup": self.groups.get(unit, "")}
         fragment = unit_facts._fragment(Reader(self.root), unit)
         values["LoadState"] = "loaded" if fragment is not None or unit in self.groups else "not-found"
-        values["Transient"] = "yes" if fragment is None else "no"
+        values["Transient"] = "yes" if fragment is None and unit in self.groups else "no"
         if "--value" in options:
             return Output(0, "".join(f"{values[key]}\n" for key in keys), "")
         return Output(0, "".join(f"{key}={values[key]}\n" for key in keys), "")
@@ -76,8 +80,10 @@ class FakeSystemd:
         return Output(0, "", "")
 
     def _realize(self, unit: str) -> None:
-        for key, (name, _v1) in KERNEL_FILES.items():
-            place = self.root / f"sys/fs/cgroup{self.groups[unit]}/{name}"
-            if place.exists():
-                value = self._value(unit, key)
-                place.write_text(("max" if value == "infinity" else value) + "\n", encoding="ascii")
+        """cgroup files of a unit that runs follow the settings; a value that only the kernel has is overwritten too, as systemd does."""
+        for key, names in KERNEL_FILES.items() if unit in self.groups else ():
+            for below, name in zip(("", "/memory"), names, strict=True):
+                place = self.root / f"sys/fs/cgroup{below}{self.groups[unit]}/{name}"
+                if name and place.exists():
+                    value = self._value(unit, key)
+                    place.write_text(("max" if value == "infinity" else value) + "\n", encoding="ascii")

@@ -30,7 +30,7 @@ PACKAGES = (
     "dbus", "initramfs-tools", "libpam-systemd", "linux-image-cloud-amd64", "python3", "python3-yaml",
     "systemd", "systemd-oomd", "systemd-sysv",
 )  # fmt: skip
-_VM = Path(__file__).parent.parent / "vm"
+_VM = Path(__file__).parent.parent / "vm/guest"
 _AGENT_UNIT = """[Unit]
 Description=commands from the host
 RequiresMountsFor=/payload

@@ -144,7 +144,44 @@ def test_below_its_usage_it_is_refused_and_looked_at_again_before_it_is_done(roo
     with pytest.raises(RefusedError) as refused:
         Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state")).apply(plan)
     assert "would be killed" in refused.value.reasons[0].text
-    assert isinstance(planned(root, max_bytes=100 * MIB, even_below_usage=True), Plan)
+    meant = a_plan(root, max_bytes=100 * MIB, even_below_usage=True)
+    assert meant.safety is Safety.DISRUPTIVE
+    assert meant.argv[-1] == "--even-below-usage"
+    assert not Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state")).apply(meant).changed  # not allowed
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_taking_it_back_is_refused_where_that_would_kill(root: Path, tmp_path: Path, running: bool) -> None:
+    systemd = systemd_of(root)
+    if not running:  # planned while the unit was dead, and so only systemd knows its limit
+        systemd.groups.clear()
+    reader = Reader(root, systemd)
+    (plan,) = propose(LimitWish(UNIT, max_bytes=400 * MIB), read_unit(reader, UNIT))
+    assert isinstance(plan, Plan)
+    engine = Engine(Machine(root, systemd), Journal(tmp_path / "state"))
+    application = engine.apply(plan).application
+    assert application is not None
+    systemd.groups[UNIT] = GROUP
+    systemd(["systemctl", "daemon-reload"])
+    write(root / f"sys/fs/cgroup{GROUP}/memory.current", f"{300 * MIB}\n")
+    with pytest.raises(RefusedError) as refused:
+        engine.rollback(application)
+    assert "it would be killed; stop it first" in refused.value.reasons[0].text
+    assert kernel(root, "memory.max") == str(400 * MIB)
+    write(root / f"sys/fs/cgroup{GROUP}/memory.current", "0\n")
+    engine.rollback(application)
+    assert kernel(root, "memory.max") == str(200 * MIB)
+
+
+def test_a_limit_that_only_the_kernel_has_is_put_back_there(root: Path, tmp_path: Path) -> None:
+    write(root / f"sys/fs/cgroup{GROUP}/memory.max", f"{333 * MIB}\n")
+    plan = a_plan(root, max_bytes=200 * MIB)  # systemd says so already, and the kernel does not
+    engine = Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state"))
+    application = engine.apply(plan).application
+    assert application is not None
+    assert kernel(root, "memory.max") == str(200 * MIB)
+    engine.rollback(application)
+    assert kernel(root, "memory.max") == str(333 * MIB)
 
 
 def test_a_tighter_limit_above_is_named(tmp_path: Path) -> None:
@@ -156,7 +193,98 @@ def test_a_tighter_limit_above_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_policy_and_score_act_from_the_next_start(root: Path) -> None:
+def test_what_protects_needs_every_slice_above(root: Path) -> None:
+    write(root / "sys/fs/cgroup/system.slice/memory.low", f"{10 * MIB}\n")
+    (text,) = a_plan(root, low_bytes=64 * MIB).warnings
+    assert text.values["has_bytes"] == 10 * MIB
+    assert text.values["command"] == "oomlens plan limit unit system.slice --low 64M"
+    write(root / "sys/fs/cgroup/system.slice/memory.low", "max\n")
+    assert a_plan(root, low_bytes=64 * MIB).warnings == ()
+
+
+def test_other_names_masks_templates_and_all_whose_names_begin_so(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path / "root")
+    root, units = machine.proc.parent, machine.proc.parent / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / "database.service").symlink_to(f"/usr/lib/systemd/system/{UNIT}")
+    (units / "hidden.service").symlink_to("/dev/null")
+    write(root / "usr/lib/systemd/system/hidden.service", "[Service]\nExecStart=/bin/x\n")
+    write(root / "usr/lib/systemd/system/job@.service", "[Service]\nExecStart=/bin/job\n")
+    for name in ("job@1", "job@2", "joba"):
+        machine.add_v2(f"/system.slice/{name}.service", memory_current=50 * MIB)
+    machine.add_v2("/user.slice/user-1000.slice", memory_current=70 * MIB)
+    groups = {f"job@{number}.service": f"/system.slice/job@{number}.service" for number in (1, 2)}
+    reader = Reader(root, FakeSystemd(root, {**groups, "user-1000.slice": "/user.slice/user-1000.slice"}))
+
+    def of(name: str, **wish: int) -> Plan | Refusal:
+        facts = read_unit(reader, name)
+        (found,) = propose(LimitWish(facts.name, **wish), facts)  # type: ignore[arg-type]
+        return found
+
+    other = of("database.service", max_bytes=400 * MIB)
+    assert isinstance(other, Plan)
+    assert other.target == UNIT
+    assert other.steps[-2].target == f"/etc/systemd/system/{UNIT}.d/50-oomlens.conf"
+    masked = of("hidden.service", max_bytes=400 * MIB)
+    assert isinstance(masked, Refusal)
+    assert masked.code == "masked"
+    template = of("job@.service", max_bytes=60 * MIB)
+    assert isinstance(template, Plan)
+    assert [step.target for step in template.steps[:3]] == [
+        "job@1.service MemoryMax", "job@2.service MemoryMax", "/etc/systemd/system/job@.service.d/50-oomlens.conf",
+    ]  # fmt: skip
+    too_little = of("user-.slice", max_bytes=60 * MIB)
+    assert isinstance(too_little, Refusal)
+    assert too_little.code == "below-usage"
+    assert isinstance(of("user-.slice", max_bytes=80 * MIB), Plan)
+
+
+def test_a_containers_scope_is_its_engines(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path / "root")
+    name = f"docker-{'c0ffee' + '0' * 58}.scope"
+    machine.add_v2(f"/system.slice/{name}", memory_current=MIB)
+    reader = Reader(machine.proc.parent, FakeSystemd(machine.proc.parent, {name: f"/system.slice/{name}"}))
+    (plan,) = propose(LimitWish(name, max_bytes=80 * MIB), read_unit(reader, name))
+    assert isinstance(plan, Plan)
+    assert [step.action for step in plan.steps] == ["unit-property"]  # it has no file
+    assert "oomlens plan limit container c0ffee000000" in [text.values.get("command") for text in plan.warnings]
+
+
+def test_a_users_unit_is_for_that_user_and_its_name_is_quoted(tmp_path: Path) -> None:
+    machine = make_machine(tmp_path / "root")
+    name = r"app-a\x2db.service"
+    machine.add_v2(f"/user.slice/user-1000.slice/user@1000.service/app.slice/{name}", memory_current=MIB)
+    reader = Reader(machine.proc.parent)
+    (plan,) = propose(LimitWish(name, max_bytes=80 * MIB), read_unit(reader, name))
+    assert isinstance(plan, Plan)
+    assert plan.safety is Safety.MANUAL
+    assert plan.steps[0].parameters["commands"] == [f"systemctl --user set-property '{name}' MemoryMax=80M"]
+
+
+def test_cgroup_v1_takes_the_limit_and_says_what_does_nothing(tmp_path: Path) -> None:
+    machine = fake_machine(tmp_path / "root")
+    write(machine.proc / "self/mountinfo", "31 1 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n")
+    machine.add_v1("/")
+    machine.add_v1("/system.slice")
+    machine.add_v1(GROUP, limit_in_bytes=200 * MIB, usage_in_bytes=150 * MIB)
+    root = machine.proc.parent
+    write(root / f"usr/lib/systemd/system/{UNIT}", "[Service]\nExecStart=/bin/db\nMemoryMax=200M\n")
+    systemd = FakeSystemd(root, {UNIT: GROUP})
+    (plan,) = propose(LimitWish(UNIT, max_bytes=300 * MIB, swap_max_bytes=0), read_unit(Reader(root, systemd), UNIT))
+    assert isinstance(plan, Plan)
+    assert "MemorySwapMax" in [text.values.get("keys") for text in plan.warnings]
+    place = root / f"sys/fs/cgroup/memory{GROUP}/memory.limit_in_bytes"
+    assert plan.steps[0].parameters["cgroup_file"] == f"/sys/fs/cgroup/memory{GROUP}/memory.limit_in_bytes"
+    engine = Engine(Machine(root, systemd), Journal(tmp_path / "state"))
+    application = engine.apply(plan).application
+    assert application is not None
+    assert place.read_text(encoding="ascii") == f"{300 * MIB}\n"
+    engine.rollback(application)
+    assert place.read_text(encoding="ascii") == f"{200 * MIB}\n"
+
+
+def test_policy_acts_at_once_and_a_score_from_the_next_start(root: Path) -> None:
+    assert a_plan(root, oom_policy="kill").steps[0].effect.value == "now"
     plan = a_plan(root, oom_policy="kill", oom_score_adj=-500)
     assert [step.action for step in plan.steps] == ["edit-file", "run-program"]
     assert plan.steps[0].effect.value == "after-restart"
@@ -168,6 +296,7 @@ def test_policy_and_score_act_from_the_next_start(root: Path) -> None:
     [
         ({"oom_policy": "maybe"}, "oom-policy"),
         ({"oom_score_adj": -2000}, "oom-score-adj"),
+        ({"max_bytes": 0}, "zero"),
         ({"max_bytes": 300 * MIB, "high_bytes": 400 * MIB}, "high-above-max"),
     ],
 )

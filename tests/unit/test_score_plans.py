@@ -8,14 +8,17 @@ import pytest
 
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.score_facts import read_score_facts
-from oomlens.model.plan import Check, Plan, Proposal, Refusal
+from oomlens.host.read.yaml_places import read_yaml
+from oomlens.model.plan import Check, FileFact, Plan, Proposal, Refusal
+from oomlens.plan.containers.facts import ComposeFile
 from oomlens.plan.kinds.score import propose
-from oomlens.plan.score.facts import ScoreWish
+from oomlens.plan.score.facts import Member, ScoreFacts, ScoreWish
 from support.fake_machine import FakeMachine, fake_machine, write
 from support.fake_systemd import FakeSystemd
 from support.plans import apply_and_roll_back
 
 GROUP = "/system.slice/db.service"
+POD = "0f1e2d3c_1111_2222_3333_444455556666"
 CONTAINER = "c0ffee" + "0" * 58
 
 
@@ -97,6 +100,12 @@ def test_a_container_is_changed_now_and_its_next_one_by_hand(machine: FakeMachin
     assert "docker run --oom-score-adj=-300 …" in plan.steps[1].parameters["commands"]
 
 
+def test_a_critical_process_is_not_sacrificed_without_a_word(machine: FakeMachine) -> None:
+    (text,) = [text for text in planned(machine, "sacrifice", "db.service").warnings if "critical" in text.text]
+    assert text.values == {"comm": "postgres", "role": "database"}
+    assert not [text for text in planned(machine, "sacrifice", "60").warnings if "critical" in text.text]
+
+
 def test_a_name_that_is_a_trap_is_quoted(machine: FakeMachine) -> None:
     plan = planned(machine, "protect", "60")
     assert plan.steps[-1].parameters["commands"] == ["choom -n -500 -- 'sh) 1 2 (' …"]
@@ -109,7 +118,13 @@ def test_a_unit_that_does_not_run_gets_its_dropin_alone(machine: FakeMachine) ->
 
 @pytest.mark.parametrize(
     ("target", "adj", "code"),
-    [("51", -1000, "never"), ("51", 2000, "adj"), ("99", None, "no-target"), ("nothing", None, "no-target")],
+    [
+        ("51", -1000, "never"),
+        ("1", -500, "init"),
+        ("51", 2000, "adj"),
+        ("99", None, "no-target"),
+        ("nothing", None, "no-target"),
+    ],
 )
 def test_what_should_not_be_done_is_refused(machine: FakeMachine, target: str, adj: int | None, code: str) -> None:
     found = proposal(machine, "protect", target, adj)
@@ -128,3 +143,69 @@ def test_nobody_left_to_kill_is_refused(tmp_path: Path) -> None:
     assert facts.after.pid is None
     (found,) = propose(wish, facts)
     assert isinstance(found, Refusal)
+
+
+def of_container(compose: bytes, kind: str = "protect", adj: int | None = -300) -> Plan:
+    """A container whose Compose file is known."""
+    file = ComposeFile("/srv/compose.yaml", FileFact("/srv/compose.yaml", compose), read_yaml(compose))
+    member = Member(70, "app", 0, 1, 1, 5)
+    facts = ScoreFacts((member,), container="srv-web-1", compose=(file,), service="web")
+    (found,) = propose(ScoreWish(kind, "srv-web-1", adj), facts)
+    assert isinstance(found, Plan)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("compose", "diff"),
+    [
+        (b"services:\n  web:  # ours\n    image: x\n  db:\n    image: y\n", ("+    oom_score_adj: -300",)),
+        (b"services:\n  web:\n    oom_score_adj: 500 # why\n    image: x\n", ("-    oom_score_adj: 500 # why", "+    oom_score_adj: -300 # why")),
+    ],
+)  # fmt: skip
+def test_the_compose_file_of_a_container_changes_in_one_line(compose: bytes, diff: tuple[str, ...]) -> None:
+    step = of_container(compose).steps[-1]
+    assert (step.action, step.effect.value) == ("edit-file", "after-recreation")
+    assert tuple(line for line in step.diff[2:] if line[0] in "+-") == diff
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        b"services:\n  web:\n    oom_score_adj: ${ADJ}\n",
+        b"services:\n  other:\n    image: x\n",
+        b"x: &a {image: x}\nservices:\n  web: *a\n",
+        b"services: [\n",
+    ],
+)
+def test_a_compose_file_that_cannot_be_changed_in_place_is_for_a_person(compose: bytes) -> None:
+    step = of_container(compose).steps[-1]
+    assert step.action == "by-hand"
+    assert "#   oom_score_adj: -300" in step.parameters["commands"]
+
+
+def test_the_score_of_a_pod_is_the_kubelets(machine: FakeMachine) -> None:
+    group = (
+        f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{POD}.slice/cri-containerd-{CONTAINER}.scope"
+    )
+    machine.add_v2(group)
+    machine.add_process(80, b"pod", anon_kb=9000, adj=900, cgroup=f"0::{group}", start_ticks=9)
+    plan = planned(machine, "protect", "80", 100)
+    assert paths(plan) == ["/proc/80/oom_score_adj", "by-hand"]
+    assert f"--pod-uid {POD.replace('_', '-')}" in plan.steps[1].parameters["commands"][1]
+    assert any("Kubernetes sets the score again" in text.text for text in plan.warnings)
+
+
+def test_a_users_unit_is_changed_by_that_user(machine: FakeMachine) -> None:
+    group = "/user.slice/user-1000.slice/user@1000.service/app.slice/mine.service"
+    machine.add_v2(group)
+    machine.add_process(90, b"mine", anon_kb=9000, cgroup=f"0::{group}", start_ticks=9)
+    plan = planned(machine, "sacrifice", "mine.service")
+    assert paths(plan) == ["/proc/90/oom_score_adj", "by-hand"]
+    assert "systemctl --user edit --stdin mine.service" in plan.steps[1].parameters["commands"][0]
+
+
+def test_a_protection_comes_back_to_the_byte(machine: FakeMachine, tmp_path: Path) -> None:
+    root = machine.proc.parent
+    plan = planned(machine, "protect", "db.service", -300)
+    application = apply_and_roll_back(plan, root, tmp_path / "state", FakeSystemd(root, {"db.service": GROUP}))
+    assert application.steps[plan.steps[0].id].before == {"value": "0"}

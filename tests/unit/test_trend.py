@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oomlens.predict.trend import Eta, Point, Trend, _persistence, trend_of, used_up
+from oomlens.predict.trend import Eta, Point, Trend, trend_of, used_up
 
 MIB = 1 << 20
 
@@ -28,7 +28,8 @@ def test_a_straight_line_is_its_own_interval() -> None:
 
 
 def test_one_burst_moves_neither_slope_nor_interval() -> None:
-    # 9 of the 45 slopes have the burst in them: 4 are far below 100, 5 far above. The interval is from the 11th to the 35th.
+    # 9 of the 45 slopes have the burst in them: 4 are far below 100, 5 far above; the interval is from the 11th to the 35th.
+    # Of the 8 slopes between neighbouring parts the steepest and the flattest have it, which do not count.
     values = [1000 * number for number in range(10)]
     values[5] += 50_000
     found = trend_of(series(*values))
@@ -36,18 +37,23 @@ def test_one_burst_moves_neither_slope_nor_interval() -> None:
     assert (found.slope, found.low, found.high, found.peak) == (100.0, 100.0, 100.0, 50_000)
 
 
-def test_the_interval_is_between_the_slopes_of_kendalls_ranks() -> None:
-    # Every second value is 200 higher. Of the 45 slopes 10 are below 100, 20 are 100, and above are 100 + 200 / (10 k)
-    # for k = 9, 7, 5, 3, 1 with 1, 2, 3, 4, 5 of them. (45 - 1.96 * sqrt(125)) / 2 = 11.5: from the 11th to the 11th from above.
+def test_the_interval_is_that_of_kendalls_ranks() -> None:
+    # A parabola: the slope between i and j is 100 + (i + j) / 10. Sums of i and j: 1, 2, twice 3, twice 4, three times 5, three
+    # times 6 …, so the 11th of the 45 is 100.6, the 35th 101.2, the middle one 100.9. Those between neighbours are 100.1, 100.3 to
+    # 101.3, and to the last part, of two points, (8572.5 - 7049) / 15 = 101.6: without the first and the last 100.3 to 101.3.
+    found = trend_of(series(*(1000 * number + number**2 for number in range(10))))
+    assert found is not None
+    assert found.slope == pytest.approx(100.9)
+    assert found.low == pytest.approx(100.3)
+    assert found.high == pytest.approx(101.3)
+
+
+def test_what_neighbouring_parts_say_widens_the_interval() -> None:
+    # Every second value is 200 higher. Of the 45 slopes 10 are below 100, 20 are 100, so that Kendall's interval is 100 to 104;
+    # those between neighbours are 120 and 80 in turn.
     found = trend_of(series(*(1000 * number + number % 2 * 200 for number in range(10))))
     assert found is not None
-    assert (found.slope, found.low, found.high) == (100.0, 100.0, 104.0)
-
-
-def test_neighbours_that_hang_together_widen_the_interval() -> None:
-    # Ranks 1 to 10: the correlation of neighbours is 57.75 / 82.5 = 0.7, the others are chance: 1 + 2 * 9*8*7 * 0.7 / 720.
-    assert _persistence([float(number) for number in range(10)]) == pytest.approx(1.98)
-    assert _persistence([3.0] * 10) == 1.0
+    assert (found.slope, found.low, found.high) == (100.0, 80.0, 120.0)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,38 @@ def test_growth_that_has_just_begun_counts_from_where_it_began() -> None:
     # A MiB in ten seconds; the whole time would have said less than a third of it.
     assert found.slope == pytest.approx(MIB / 10, rel=0.05)
     assert found.span_seconds < 1100
+
+
+def wandering(seed: int, hang: float, slope: float, count: int = 360) -> list[Point]:
+    """Every ten seconds: a slope, and values that hang together with those before (1: a random walk)."""
+    noise, value, found = chance(seed), 0.0, []
+    for number in range(count):
+        value = hang * value + noise.gauss(0, 5 * MIB * math.sqrt(max(1 - hang * hang, 0.04)))
+        found.append((10.0 * number, 10.0 * number * slope + value))
+    return found
+
+
+def test_what_only_wanders_about_is_mostly_no_growth() -> None:
+    assert sum(trend_of(wandering(seed, 0.0, 0)) is not None for seed in range(60)) <= 1
+    assert sum(trend_of(wandering(seed, 0.9, 0)) is not None for seed in range(60)) <= 4
+    assert (
+        sum(trend_of(wandering(seed, 1.0, 0)) is not None for seed in range(60)) <= 9
+    )  # a random walk does go somewhere
+
+
+def test_the_interval_holds_the_time_when_it_happens() -> None:
+    """An hour is seen, and what really comes is known."""
+    room, right, told = 400 * MIB, 0, 0
+    for seed in range(40):
+        whole = wandering(seed, 0.8, 30_000.0, 6 * 360)
+        seen, comes = whole[:360], whole[360:]
+        eta = used_up(trend_of(seen), room)
+        if eta is not None:
+            told += 1
+            happens = next(at for at, value in comes if value >= seen[-1][1] + room) - seen[-1][0]
+            right += eta.earliest_seconds <= happens <= (eta.latest_seconds or math.inf)
+    assert told >= 36
+    assert right >= 0.95 * told
 
 
 def test_a_rise_below_what_was_there_before_is_one_of_those_that_end() -> None:

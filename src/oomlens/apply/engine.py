@@ -268,8 +268,24 @@ class Engine:
             self._at(f"undid {step.id}")
             self._journal.append(application, {"event": Progress.UNDONE, "step": step.id})
             progress[step.id] = Progress.UNDONE
+        self._put_back_again(application)
         self._journal.append(application, {"event": Status.ROLLED_BACK})
         return progress
+
+    def _put_back_again(self, application: Application) -> None:
+        """A program that settles may have changed what was put back: daemon-reload writes systemd's value over the kernel's own."""
+        undone = [step for step in reversed(application.plan.steps) if _undone(step, application)]
+        if not any(_settling(step) for step in undone):
+            return
+        for step in undone:
+            doer, record = DOERS[step.action], application.steps[step.id]
+            if _tells(step) and not doer.same(record.before, self._observe(step)):
+                doer.undo(step, record.before, self._machine)
+
+
+def _undone(step: Step, application: Application) -> bool:
+    record = application.steps.get(step.id)
+    return record is not None and record.progress is Progress.UNDONE
 
 
 def _denied(error: BaseException | None) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -200,7 +202,19 @@ def _print(plans: Sequence[Plan], refusals: Sequence[Refusal], args: argparse.Na
     sys.stdout.write(page.render(plans, (), tr))
     sys.stderr.write(page.render((), refusals, tr))
     if args.out is not None and plans:
-        say(tr("next: sudo oomlens apply {file}").format(file=args.out))
+        say(tr("next: {command}").format(command=f"{_as_whom(plans)}oomlens apply {shlex.quote(str(args.out))}"))
     elif plans:
-        say(tr("nothing was changed; to do it: the same with --out plan.json, then sudo oomlens apply plan.json"))
+        command = f"{_as_whom(plans)}oomlens apply plan.json"
+        say(tr("nothing was changed; to do it: the same with --out plan.json, then {command}").format(command=command))
     return ExitCode.DONE
+
+
+def _as_whom(plans: Sequence[Plan]) -> str:
+    """`sudo`, where more is changed than a cluster and files of one's own."""
+    own = all(
+        step.action in ("by-hand", "kubernetes-apply", "kubernetes-resize")
+        or (step.action == "edit-file" and os.access(step.target, os.W_OK))
+        for plan in plans
+        for step in plan.steps
+    )
+    return "" if own else "sudo "

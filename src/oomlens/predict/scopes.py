@@ -83,7 +83,7 @@ def _nodes(seen: _Seen, processes: Sequence[Process], nodes: frozenset[int], sco
         process.mempolicies is None for process in processes if not process.kernel_thread
     )
     gaps = (Gap("mempolicies", "not-read-for-all"),) if unread else ()
-    distance = of_nodes(host, nodes)
+    distance = of_nodes(host, nodes, seen.swap.of_machine())
     free = next((part.bytes for part in distance.parts if part.name == "free"), None)
     return replace(
         _prediction(

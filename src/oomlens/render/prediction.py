@@ -14,6 +14,8 @@ from oomlens.render.sanitize import visible
 from oomlens.render.sentences import duration
 from oomlens.render.sizes import size
 
+_MOST_SPARED = 3
+
 
 def roles(tr: Translate) -> dict[str, str]:
     """What a process is for the machine, by the role of `oomlens.predict.critical`."""
@@ -131,11 +133,7 @@ def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[s
     left = len(prediction.candidates) - count
     if left > 0:
         yield "    " + tr("and {count} more").format(count=left)
-    for spared in prediction.spared:
-        if spared.why == "oom-score-adj-minimum":
-            yield "    " + tr("never: {name} ({bytes}), oom_score_adj is -1000").format(
-                name=f"{visible(spared.comm)}[{spared.pid}]", bytes=size(spared.own_bytes)
-            )
+    yield from (f"    {line}" for line in _never(prediction, tr))
     yield from gap_lines(prediction.gaps, tr, indent="  ")
 
 
@@ -184,6 +182,19 @@ def when_text(when: When, tr: Translate) -> str:
     return tr("grows by {rate}: in {early} to {late} if it goes on so ({points} points of the last {span})").format(
         **values
     )
+
+
+def _never(prediction: ScopePrediction, tr: Translate) -> Iterator[str]:
+    """The largest of those that are never chosen."""
+    never = sorted(
+        (each for each in prediction.spared if each.why == "oom-score-adj-minimum"),
+        key=lambda each: -(each.own_bytes or 0),
+    )
+    for spared in never[:_MOST_SPARED]:
+        name = f"{visible(spared.comm)}[{spared.pid}]"
+        yield tr("never: {name} ({bytes}), oom_score_adj is -1000").format(name=name, bytes=size(spared.own_bytes))
+    if len(never) > _MOST_SPARED:
+        yield tr("never: {count} more").format(count=len(never) - _MOST_SPARED)
 
 
 def _turns(candidates: Sequence[Suspect], tr: Translate) -> Iterator[str]:

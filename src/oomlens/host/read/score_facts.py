@@ -73,7 +73,16 @@ def _member(reader: Reader, process: Process) -> Member | None:
     cells = (ticks or "").rpartition(")")[2].split()  # the name may hold blanks and brackets
     if len(cells) < 20:
         return None  # gone by now
-    return Member(process.pid, process.comm, process.oom_score_adj, int(cells[19]), process.ppid, own_bytes(process))
+    return Member(
+        process.pid,
+        process.comm,
+        process.oom_score_adj,
+        int(cells[19]),
+        process.ppid,
+        own_bytes(process),
+        role_of(process),
+        process.pid == 1 and reader.snapshot.host.initial_pid_namespace is True,
+    )
 
 
 def _changed(snapshot: Snapshot, processes: tuple[Process, ...], adj: int) -> Snapshot:

@@ -21,6 +21,7 @@ _FOLDERS = (
     "/lib/systemd/system",
     "/run/systemd/generator.late",
 )
+_ROOT_SLICE = "-.slice"  # wherever systemd runs; it shows nothing of a template
 _USER_FOLDERS = ("/etc/systemd/user", "/usr/lib/systemd/user")
 _SHOWN = (
     "Id", "LoadState", "ActiveState", "SubState", "ControlGroup", "Transient", "FragmentPath", "MemoryCurrent", "MemoryPeak", "MemoryMax",
@@ -44,7 +45,7 @@ def read_unit(reader: Reader, wanted: str) -> UnitFacts:
         transient=shown.get("Transient") == "yes" or (name.endswith(".scope") and fragment is None),
         user=fragment is None and shown.get("LoadState") != "loaded" and _is_users(reader, name, usage),
         masked=shown.get("LoadState") == "masked" or _masked(reader, name),
-        live=reader.live or bool(shown),
+        live=bool(shown or _shown(reader, _ROOT_SLICE)),
         usage=usage,
         above=above,
         kept=tuple(_kept(reader, each) for each in above),

@@ -32,6 +32,9 @@ _YOUNG = message("measured {uptime_seconds} after its start: classes and code ma
 _ENDS = message(
     "with ExitOnOutOfMemoryError the JVM ends (status 3) at the first OutOfMemoryError, even one that the program would catch"
 )
+_OPENJ9 = message(
+    "OpenJ9 was not run here: this is by its documentation, and what is beside its heap has flags of its own"
+)
 _DUMP = message("a heap dump is as large as the heap, and holds whatever the program held, secrets too")
 _SHARE = message("a share of the limit, as nothing was measured")
 _GARBAGE = message("garbage included")
@@ -97,6 +100,8 @@ def _limit_of(facts: JvmFacts) -> str:
 def warnings(facts: JvmFacts, choice: Choice) -> Iterator[Text]:
     """What a person wants to know before."""
     use, heap = facts.heap_use, choice.heap_bytes
+    if facts.openj9:
+        yield Text(_OPENJ9)
     if use is not None and heap is not None and use.used_bytes > heap:
         yield Text(_HELD, {"used_bytes": use.used_bytes, "heap_bytes": heap})
     if not choice.measured:

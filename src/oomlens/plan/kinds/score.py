@@ -64,6 +64,12 @@ def _problem(wish: ScoreWish, facts: ScoreFacts) -> Refusal | None:
             message("oomlens status lists processes; give a pid, a process name, a unit or a container."),
         ),
         (
+            bool(facts.members) and all(member.init for member in facts.members),
+            "init",
+            message("The kernel never chooses the init process, whatever its score."),
+            message("Name a service; oomlens predict shows who would be chosen."),
+        ),
+        (
             wish.wanted == UNKILLABLE and not wish.nobody_else,
             "never",
             message("With -1000 {target} is never killed, however much it takes: the kernel kills others for it until it panics."),
@@ -117,6 +123,16 @@ def _checks(wish: ScoreWish, facts: ScoreFacts) -> Iterator[Check]:
 
 def _warnings(wish: ScoreWish, facts: ScoreFacts) -> Iterator[Text]:
     yield from _instead(wish, facts)
+    if wish.kind == "sacrifice":
+        for comm, role in dict.fromkeys(
+            (member.comm, member.role) for member in facts.members if member.role is not None
+        ):
+            yield Text(
+                message("{comm} is critical for this machine ({role}): its death may cost more than its memory."),
+                {"comm": comm, "role": role},
+            )
+    if wish.wanted == UNKILLABLE:
+        yield Text(message("With -1000 it is never killed: a leak in it takes the whole machine down."))
     if any(member.comm in _SSH for member in facts.members):
         yield Text(message("OpenSSH's listening sshd sets -1000 itself; its sessions do not inherit that."))
     yield from trouble(wish, facts)

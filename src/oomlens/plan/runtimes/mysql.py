@@ -34,7 +34,7 @@ _ON_COMMAND_LINE = message("The command line sets innodb_buffer_pool_size and wi
 _CHANGE_THERE = message("Change it there, where the server is started")
 _FITS = message("{target} fits already: a buffer pool of {now_bytes} in {limit_bytes}.")
 _TITLE = message("MySQL {target}: a buffer pool of {pool_bytes} instead of {now_bytes}, within {limit_bytes}")
-_STEP = message("{path}: innodb_buffer_pool_size = {value}")
+_STEP = message("{path}: {setting}")
 _DETECTS = message(
     "innodb_dedicated_server takes the pool from the memory that the server detects ({detected_bytes}), not from the limit of {limit_bytes}"
 )
@@ -110,7 +110,11 @@ def _edit(facts: RuntimeFacts, now: _Now, values: dict[str, Value]) -> Step:
     sections = _SECTIONS if now.file is not None else frozenset[str]()
     content = put(_text(file), _POOL, str(values["value"]), MYSQL, "mysqld", sections)
     return edit_file(
-        file.path, file, content.encode("utf-8", "surrogateescape"), Text(_STEP, values), effect=Effect.RESTART
+        file.path,
+        file,
+        content.encode("utf-8", "surrogateescape"),
+        Text(_STEP, {"path": file.path, "setting": f"{_POOL} = {values['value']}"}),
+        effect=Effect.RESTART,
     )
 
 

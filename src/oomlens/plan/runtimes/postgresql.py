@@ -45,7 +45,7 @@ _OVERCOMMIT = message(
     " oomlens plan protect spares the first process"
 )
 _BY_HAND = message("set {name} to {value}, where {where} gives it")
-_STEP = message("{path}: {settings}")
+_STEP = message("{path}: {setting}")
 
 
 def value_of(facts: RuntimeFacts, name: str) -> tuple[str, str | None]:
@@ -138,7 +138,7 @@ def _steps(facts: RuntimeFacts, changes: dict[str, str]) -> Iterator[Step]:
         new = texts[fact.path].encode("utf-8", "surrogateescape")
         if new != fact.content:
             shown = ", ".join(f"{name} = {value}" for name, value in changes.items())
-            title = Text(_STEP, {"path": fact.path, "settings": shown})
+            title = Text(_STEP, {"path": fact.path, "setting": shown})
             yield edit_file(fact.path, fact, new, title, effect=Effect.RESTART)
 
 

@@ -34,7 +34,7 @@ _OVERCOMMIT = message(
     "vm.overcommit_memory=1 lets the fork of a snapshot succeed, but holds for the whole host:"
     " oomlens plan sysctl vm.overcommit_memory=1"
 )
-_STEP = message("{path}: maxmemory {size_bytes}")
+_STEP = message("{path}: {setting}")
 _LIVE = message("in the running server too")
 
 
@@ -111,7 +111,7 @@ def _steps(facts: RuntimeFacts, wanted: int, used: int | None) -> Iterator[Step]
     if facts.files:
         holder = next((fact for fact in reversed(facts.files) if find(_text(fact), "maxmemory", REDIS)), facts.files[0])
         content = put(_text(holder), "maxmemory", str(wanted), REDIS).encode("utf-8", "surrogateescape")
-        title = Text(_STEP, {"path": holder.path, "size_bytes": wanted})
+        title = Text(_STEP, {"path": holder.path, "setting": f"maxmemory {wanted}"})
         yield edit_file(holder.path, holder, content, title, effect=Effect.RESTART)
     client = facts.figures.get("client")
     before = facts.figures.get("config:maxmemory")

@@ -13,7 +13,10 @@ _POSTGRES = ("postgres", "postmaster")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A running process of the target. start_ticks: field 22 of /proc/PID/stat. held_bytes: what badness counts of it."""
+    """A running process of the target. start_ticks: field 22 of /proc/PID/stat. held_bytes: what badness counts of it.
+
+    role: what it is for the machine (`oomlens.predict.critical`). init: the kernel never chooses it, whatever its score.
+    """
 
     pid: int
     comm: str
@@ -21,6 +24,8 @@ class Member:
     start_ticks: int
     ppid: int
     held_bytes: int | None
+    role: str | None = None
+    init: bool = False
 
 
 @dataclass(frozen=True, slots=True)

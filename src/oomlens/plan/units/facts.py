@@ -30,6 +30,7 @@ class UnitFacts:
     name: with its suffix. fragment: its unit file. dropins: in the order that systemd reads them, each name once.
     shown: what `systemctl show` prints, where systemd runs. transient: made by systemd-run or a login, has no file.
     user: it belongs to a user's service manager. masked: it may not be started (systemctl mask).
+    live: systemd answers.
     usage: its memory cgroup; above: the cgroups over it, the nearest first; kept: of each of those, what MemoryMin and MemoryLow
     keep there. stands_for: cgroups of the units that run, of a template or of a name like `user-.slice`. ram_bytes: the machine's.
     """

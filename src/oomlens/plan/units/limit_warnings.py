@@ -65,6 +65,18 @@ def of_kind(facts: UnitFacts, settings: Mapping[str, str]) -> Iterator[Text]:
     """What the unit, the hierarchy or the setting itself is like. settings: values by key."""
     if facts.transient:
         yield Text(message("{unit} is transient: this is gone when it ends."), {"unit": facts.name})
+    names = facts.usage.names if facts.usage is not None else None
+    if names is not None and names.manager == "kubernetes":
+        yield Text(
+            message("{unit} is of Kubernetes, which sets its limits itself: oomlens plan limit kubernetes"),
+            {"unit": facts.name},
+        )
+    elif names is not None and names.container_id is not None:
+        command = f"oomlens plan limit container {names.container_id[:12]}"
+        yield Text(
+            message("{unit} is a container, whose engine does not learn of this: {command}"),
+            {"unit": facts.name, "command": command},
+        )
     if facts.of_all or facts.template:
         yield Text(
             message("This counts for every unit that {unit} stands for, those that run now included."),
