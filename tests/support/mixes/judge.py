@@ -127,7 +127,7 @@ def _difference(result: Mapping[str, Any], candidates: list[Mapping[str, Any]], 
         return Verdict(
             "wrong", f"{text}; the kernel's own table does not give its choice: {choice_of(report).how}", word, behind
         )
-    step = result["mix"]["step_bytes"] if result["grower"] in moves else 0
+    step = result.get("step_bytes", result["mix"]["step_bytes"]) if result["grower"] in moves else 0
     allowed = step + _TABLES_BYTES
     explained = behind is not None and behind <= allowed
     return Verdict("tie" if explained else "wrong", text, word, behind)
