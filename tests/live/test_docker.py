@@ -84,7 +84,9 @@ def kernel_files(docker: RealDocker, name: str) -> tuple[str, ...]:
         names = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
         return tuple((v1 / one).read_text(encoding="ascii").strip() for one in names)
     v2 = next(Path("/sys/fs/cgroup").rglob(f"*{container_id}*"))
-    return tuple((v2 / one).read_text(encoding="ascii").strip() for one in ("memory.max", "memory.swap.max"))
+    values = ((v2 / one).read_text(encoding="ascii").strip() for one in ("memory.max", "memory.swap.max"))
+    # Docker knows no "max" of swap for a container that runs, so it gets a number of which half would do.
+    return tuple("max" if value.isdecimal() and int(value) > 1 << 60 else value for value in values)
 
 
 def test_killed_planned_survives_taken_back_killed_again(docker: RealDocker, lens: Lens) -> None:
@@ -149,7 +151,8 @@ def test_swap_without_a_limit_reaches_the_kernel(docker: RealDocker, lens: Lens)
     lens.plan("web", "--memory", "256M", "--memory-swap", "-1")
     lens.apply()
     assert docker.limits("web") == (256 * MIB, -1)
-    assert int(kernel_files(docker, "web")[1]) > 1 << 60
+    swap = kernel_files(docker, "web")[1]
+    assert swap == "max" or int(swap) > 1 << 60
     lens.rollback()
     assert (docker.limits("web"), kernel_files(docker, "web")) == ((LIMIT, LIMIT), before)
     proven(

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from oomlens.host.read.process_traits import ProcessView
 from oomlens.runtimes.jvm_flags import Flags, flags_of
 from oomlens.runtimes.jvm_heap import hotspot_heap
 from support.memcg import kills_in, own_memcg
@@ -194,9 +195,9 @@ def test_a_jvm_is_killed_planned_survives_is_taken_back_and_killed(tmp_path: Pat
     assert {term["name"] for term in plan["arithmetic"]} >= {"heap in use", "metaspace", "code", "threads"}
     proven(
         "runtimes",
-        "set-jvm-heap",
-        "JDK 17 in a memory cgroup of 128 MiB",
-        f"-Xmx200m killed, -Xmx{size[1]}m survives, taken back: killed",
+        "jvm",
+        "this-kernel",
+        f"JDK 17 in 128 MiB: -Xmx200m killed, -Xmx{size[1]}m survives, taken back: killed",
     )
 
 
@@ -207,7 +208,7 @@ def test_a_jvm_is_killed_planned_survives_is_taken_back_and_killed(tmp_path: Pat
     [
         ("-Xmx200m -XX:+UseG1GC", 50, KILLED, 0),  # these collectors need more beside what is alive
         ("-Xmx200m -XX:+UseParallelGC", 50, KILLED, 0),
-        ("-XX:MaxRAMFraction=1 -XX:MinRAMFraction=1", 66, KILLED, 0),
+        ("-XX:MaxRAMFraction=1 -XX:MinRAMFraction=1", 90, KILLED, 3),  # more than fits: a Java error, and no kill
         ("-XX:MaxRAMPercentage=75", 66, 1, 0),  # ignored: 64 MiB, an OutOfMemoryError
         ("", 66, 1, 0),
     ],
@@ -231,11 +232,12 @@ def test_rows_that_were_measured_are_fixed_without_trial(
         fixed = run_in(folder, argv)
         assert (fixed.returncode, fixed.kills) == (after, 0), fixed.output
     what = "killed" if before == KILLED else "OutOfMemoryError"
+    then = "it survives" if after == 0 else "an OutOfMemoryError and no kill"
     proven(
         "runtimes",
-        "set-jvm-heap",
-        "JDK 17 in a memory cgroup of 128 MiB",
-        f"{flags or 'no flags'}: {what}, with the plan it survives",
+        "jvm",
+        "this-kernel",
+        f"JDK 17 in 128 MiB, {flags or 'no flags'}: {what}, with the plan {then}",
     )
 
 
@@ -266,11 +268,12 @@ def test_what_cannot_be_helped_ends_with_a_java_error(
         ended = run_in(folder, argv)
         assert (ended.returncode, ended.kills) == (3, 0), ended.output
         assert error in ended.output
+    leaked = "classes" if mode == "classes" else "objects"
     proven(
         "runtimes",
-        "set-jvm-heap",
-        "JDK 17 in a memory cgroup of 128 MiB",
-        f"{mode} leak with {flags}: killed; with the plan {error}, exit 3",
+        "jvm",
+        "this-kernel",
+        f"JDK 17 in 128 MiB, a leak of {leaked} with {flags}: killed; with the plan {error}, exit 3",
     )
 
 
@@ -331,30 +334,9 @@ def test_node_is_killed_and_with_a_heap_of_its_own_ends_with_a_javascript_error(
     )
     proven(
         "runtimes",
-        "set-node-heap",
-        "Node 20 in a memory cgroup of 128 MiB",
-        "a leak: killed; with --max-old-space-size=83 a JavaScript error, exit 134; taken back: killed",
-    )
-
-
-@needs_node
-@more
-def test_node_with_much_garbage_survives_with_a_heap_of_its_own(tmp_path: Path) -> None:
-    """Objects that live for a while: without a bound V8 is lazy, and the kernel is not."""
-    live = "const held = []; for (let n = 0; n < 3e6; n++) { held[n % 400000] = {a: 'x' + n, b: [n, n, n]}; } console.log('survived')"
-    (tmp_path / "live.js").write_text(live, encoding="utf-8")
-    argv = script(tmp_path / "start.sh", f"node {tmp_path}/live.js")
-    with own_memcg(128 * MIB) as folder:
-        first = run_in(folder, argv)
-        Cli(tmp_path).plan("runtime", "--as", "node", "--limit", "128M", "--in", argv[0])
-        Cli(tmp_path).apply()
-        second = run_in(folder, argv)
-    assert (second.returncode, second.kills) == (0, 0), second.output
-    proven(
-        "runtimes",
-        "set-node-heap",
-        "Node 20 in a memory cgroup of 128 MiB",
-        f"60 MiB alive and garbage: {'killed' if first.kills else 'survived'}; with the plan it survives",
+        "runtime",
+        "this-kernel",
+        "Node 20 in 128 MiB, a leak: killed; with --max-old-space-size=83 a JavaScript error, exit 134; taken back: killed",
     )
 
 
@@ -419,6 +401,7 @@ class Redis:
 
 def snapshot_kills(limit: int, conf: Path, during: Callable[[Redis], None] = lambda _redis: None) -> int:
     """How many kills a snapshot under writes costs a server that is filled with 56 MiB, or with what it takes."""
+    (conf.parent / "dump.rdb").unlink(missing_ok=True)
     with own_memcg(limit) as folder:
         server = Redis(folder, conf)
         try:
@@ -438,7 +421,7 @@ def snapshot_kills(limit: int, conf: Path, during: Callable[[Redis], None] = lam
 def test_a_snapshot_kills_redis_and_with_a_bound_it_does_not(tmp_path: Path) -> None:
     conf = tmp_path / "redis.conf"
     conf.write_text(
-        f"port 0\nunixsocket {tmp_path}/s\ndir {tmp_path}\nsave 3600 1\nloglevel warning\nrdb-key-save-delay 10\n",
+        f"port 0\nunixsocket {tmp_path}/s\ndir {tmp_path}\nsave 3600 1\nloglevel warning\nrdb-key-save-delay -3\n",
         encoding="utf-8",
     )
     before, cli = conf.read_bytes(), Cli(tmp_path)
@@ -455,7 +438,69 @@ def test_a_snapshot_kills_redis_and_with_a_bound_it_does_not(tmp_path: Path) -> 
     assert snapshot_kills(80 * MIB, conf) >= 1
     proven(
         "runtimes",
-        "limit-redis-memory",
-        "Redis 7 in a memory cgroup of 80 MiB",
-        "BGSAVE under writes of 56 MiB of data: killed; with the planned maxmemory not; taken back: killed",
+        "runtime",
+        "this-kernel",
+        "Redis 7 in 80 MiB, BGSAVE under writes of 56 MiB of data: killed; with the planned maxmemory not; taken back: killed",
     )
+
+
+# ---------------------------------------------------------------- malloc, and what cannot be run here
+THREADS = """
+import ctypes, threading, time
+libc = ctypes.CDLL("libc.so.6")
+libc.malloc.restype = ctypes.c_void_p
+ready = threading.Barrier(17)
+def work():
+    held = [libc.malloc(1000) for _ in range(200)]
+    ready.wait()
+    time.sleep(30)
+for _ in range(16):
+    threading.Thread(target=work, daemon=True).start()
+ready.wait()
+print("ready", flush=True)
+time.sleep(30)
+"""
+
+
+@more
+def test_many_threads_have_fewer_arenas(tmp_path: Path) -> None:
+    (tmp_path / "threads.py").write_text(THREADS, encoding="utf-8")
+    argv = script(tmp_path / "start.sh", f"{sys.executable} {tmp_path}/threads.py")
+
+    def arenas(pid: int) -> int | None:
+        return ProcessView(Path("/proc"), pid).arenas(64 * MIB)
+
+    with own_memcg(128 * MIB) as folder:
+        with started(folder, argv) as process:
+            until_ready(process)
+            before = arenas(process.pid)
+            Cli(tmp_path).plan("runtime", str(process.pid), "--as", "glibc", "--in", argv[0])
+        Cli(tmp_path).apply()
+        with started(folder, argv) as process:
+            until_ready(process)
+            after = arenas(process.pid)
+    assert before is not None
+    assert after is not None
+    assert before >= 4
+    assert after <= 1  # two with the first
+    proven(
+        "runtimes",
+        "runtime",
+        "this-kernel",
+        f"glibc, 17 threads: {before} arenas beside the first, with MALLOC_ARENA_MAX=2 {after}",
+    )
+
+
+@more
+@pytest.mark.parametrize(
+    ("program", "what"),
+    [
+        ("go", "Go: GOMEMLIMIT"),
+        ("dotnet", ".NET: GCHeapHardLimitPercent"),
+        ("mysqld", "MySQL: innodb_buffer_pool_size"),
+    ],
+)
+def test_what_is_not_installed_is_said_in_the_table(program: str, what: str) -> None:
+    if shutil.which(program) is not None:
+        pytest.skip(f"{program} is there: write its proof")
+    proven("runtimes", "runtime", "this-kernel", what, f"skipped: {program} is not installed; from its manual")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oomlens.i18n import english, translator
@@ -106,6 +106,7 @@ def test_a_cell_has_exactly_its_columns(text: str, columns: int, right: bool) ->
 
 @settings(deadline=None)
 @given(st.text(max_size=200), st.integers(10, 60))
+@example("x" * 9 + "\xa0" + "y" * 9, 10)
 def test_wrapping_loses_nothing_but_blanks(text: str, columns: int) -> None:
     safe = visible(text)
     lines = [text_of(line) for line in wrapped(safe, columns)]

@@ -63,7 +63,7 @@ poweroff -f
 """
 
 
-def run_in_vm(folder: Path, what: str, *, timeout_seconds: int = 1800) -> tuple[int, list[dict[str, Any]], str]:
+def run_in_vm(folder: Path, what: str, *, timeout_seconds: int = 5400) -> tuple[int, list[dict[str, Any]], str]:
     """Live tests (paths below tests/) in the machine: pytest's exit code, the rows of what was proven, and the console."""
     wanted()
     kernel = Path(os.environ.get("OOMLENS_VM_KERNEL", ""))

@@ -62,6 +62,7 @@ class FakeContainer:
     kills: int = 0
     k_memory: int = UNLIMITED
     k_memsw: int = UNLIMITED
+    k_swap: int = UNLIMITED  # version 2 limits swap, not the sum
     k_pids: int | None = None
     peak: int = 0
 
@@ -126,6 +127,7 @@ class FakeEngine:
     def _start(self, container: FakeContainer) -> None:
         container.k_memory = container.memory or UNLIMITED
         container.k_memsw = UNLIMITED if container.memsw in (0, -1) else container.memsw
+        container.k_swap = UNLIMITED if container.memsw in (0, -1) else container.memsw - container.memory
         container.k_pids = container.pids or None
         self._judge(container)
 
@@ -147,7 +149,7 @@ class FakeEngine:
         proc.mkdir(exist_ok=True)
         if self.cgroup_version == 2:
             (proc / "cgroup").write_text(f"0::/{path}\n", encoding="ascii")
-            swap = "max" if container.k_memsw >= UNLIMITED else str(container.k_memsw - container.k_memory)
+            swap = "max" if container.k_swap >= UNLIMITED else str(container.k_swap // PAGE * PAGE)
             memory = "max" if container.k_memory >= UNLIMITED else str(container.k_memory // PAGE * PAGE)
             files = {"memory.max": memory, "memory.swap.max": swap, "pids.max": str(container.k_pids or "max")}
             self._files(self.root / "sys/fs/cgroup" / path, files)
@@ -242,10 +244,18 @@ class FakeEngine:
                 raise RefusedError(
                     500, f'{start}failed to write "{memory}": write …/memory.limit_in_bytes: invalid argument'
                 )
-        if memory:
-            container.k_memory = min(memory, UNLIMITED)
-        if memsw:
-            container.k_memsw = min(memsw, UNLIMITED)
+        self._set(container, memory, memsw)
+
+    def _set(self, container: FakeContainer, memory: int, memsw: int) -> None:
+        """Memory, and memory with swap; 0 leaves it."""
+        container.k_memory = min(memory, UNLIMITED) if memory else container.k_memory
+        container.k_swap = (
+            memsw - container.k_memory if 0 < memsw < UNLIMITED or (memsw and memory) else container.k_swap
+        )
+        if self.cgroup_version == 1:
+            container.k_memsw = min(memsw, UNLIMITED) if memsw else container.k_memsw
+        else:
+            container.k_memsw = min(container.k_memory + container.k_swap, UNLIMITED)
 
     def update_podman(self, container: FakeContainer, body: Mapping[str, Any]) -> str:
         """POST /libpod/containers/ID/update of Podman 4.3: the cgroup changes, what inspect shows does not."""
@@ -256,8 +266,9 @@ class FakeEngine:
             raise RefusedError(500, failed)
         if limit > 0 and (limit < container.usage or (not swap and limit > container.k_memsw)):
             raise RefusedError(500, failed)
-        container.k_memory = UNLIMITED if limit < 0 else limit or container.k_memory
-        container.k_memsw = UNLIMITED if swap < 0 else swap or container.k_memsw
+        if swap < 0:
+            container.k_swap = container.k_memsw = UNLIMITED
+        self._set(container, UNLIMITED if limit < 0 else limit, max(0, swap))
         if "pids" in body:
             container.k_pids = body["pids"]["limit"] if body["pids"]["limit"] > 0 else None
         self._judge(container)

@@ -14,6 +14,7 @@ from oomlens.apply.journal import Application, Journal, Progress
 from oomlens.apply.machine import Machine, Run
 from oomlens.model.plan import Plan
 from oomlens.plan.actions import commands_of, undo_commands_of
+from support.proof import proven
 
 
 class Entry(NamedTuple):
@@ -55,6 +56,7 @@ def apply_and_roll_back(
     assert tree_bytes(root) == after
     engine.rollback(first.application)
     assert tree_bytes(root) == before
+    proven("fake-root", plan.kind, "fake-root", "applied, applied again, rolled back: byte-identical", kernel="-")
     return first.application
 
 
@@ -77,6 +79,13 @@ def stopped_everywhere(
             for application in reversed(Journal(state).applications()):
                 engine.rollback(application)
             assert tree_bytes(root) == before, f"stopped at {points[number]}, finish={finish}"
+    proven(
+        "fake-root",
+        plan.kind,
+        "fake-root",
+        "stopped at every point: finished or taken back, byte-identical",
+        kernel="-",
+    )
     return len(points)
 
 

@@ -171,6 +171,10 @@ SHOWN = {
     "a template": ("services:\n  web:\n    image: {{ image }}\n", "is a template"),
     "not YAML": ("services: [\n", "cannot be understood"),
     "two documents": ("services: {web: {}}\n---\nservices: {web: {}}\n", "is not one YAML document"),
+    "two ways": (
+        "services:\n  web:\n    mem_limit: 64m\n    deploy: {resources: {limits: {memory: 64M}}}\n",
+        "in two ways, mem_limit and deploy",
+    ),
     "twice": ("services:\n  web:\n    mem_limit: 64m\n    mem_limit: 64m\n", "stands there twice"),
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from oomlens.host.read.redis_facts import client_of
 from oomlens.host.run import Output
 from oomlens.i18n import english, translator
 from oomlens.model.plan import Plan, Proposal, Refusal, Safety
+from oomlens.plan import runtimes
 from oomlens.plan.runtimes import BY_NAME
 from oomlens.render import plan as page
 from oomlens.runtimes.innodb import dedicated_pool, pool_for, rounded_up
@@ -183,6 +184,16 @@ def test_a_heap_on_nodes_command_line_has_to_be_changed_there(tmp_path: Path) ->
 def test_a_heap_that_fits_is_left_alone(tmp_path: Path) -> None:
     program = Program(tmp_path, "/usr/bin/node", ["node", "--max-old-space-size=96", "app.js"])
     assert refused(program.reader, "7").code == "fits-already"  # 0.75 * 128
+
+
+def test_v8s_own_bound_fits_a_large_limit(tmp_path: Path) -> None:
+    program = Program(tmp_path, "/usr/bin/node", ["node", "app.js"], limit_bytes=8 * GIB)
+    found = refused(program.reader, "7")
+    assert (found.code, found.text.values["heap_bytes"]) == (
+        "fits-already",
+        2096 * MIB,
+    )  # and 4 GiB more would change nothing
+    assert of(planned(program.reader, "7", "--size", "5G"), "heap") == 5 * GIB
 
 
 # ---------------------------------------------------------------- Go
@@ -504,6 +515,8 @@ def test_where_redis_listens_is_read_from_its_title() -> None:
 # ---------------------------------------------------------------- around them
 def test_every_runtime_has_a_row_and_the_command_knows_it() -> None:
     assert set(command._NAMES) == set(BY_NAME)
+    files = {place.stem for place in Path(runtimes.__file__).parent.glob("*.py")} - {"__init__", "row"}
+    assert files == set(BY_NAME)
     assert {row.remedy for row in BY_NAME.values()} >= {"set-node-heap", "set-go-memlimit"}
 
 

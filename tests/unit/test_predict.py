@@ -327,8 +327,19 @@ def test_an_innocent_that_dies_for_a_protected_process_is_told() -> None:
     assert kinds(first_scope(machine(replace(leaker, rss_bytes=MIB), small))) == []
 
 
-def test_older_kernels_may_take_a_child() -> None:
-    assert kinds(first_scope(machine(process(10, MIB), kernel_release="4.9.0"))) == ["older-kernel"]
+@pytest.mark.parametrize(
+    ("release", "child"),
+    [("4.19.0", 12), ("3.10.0-1160.el7.x86_64", 12), ("4.18.0-240.el8.x86_64", None), ("5.4.0", None)],
+)
+def test_up_to_5_0_the_largest_child_dies_for_its_parent(release: str, child: int | None) -> None:
+    family = (
+        process(10, 9 * MIB), process(11, MIB, ppid=10), process(12, 2 * MIB, ppid=10, comm="sshd"), process(13, 3 * MIB, ppid=11),
+        process(14, MIB, adj=-1000, ppid=10),
+    )  # fmt: skip
+    scope = first_scope(machine(*family, kernel_release=release))
+    assert (order(scope)[0], scope.child_pid) == (10, child)
+    # What is told is about the one that dies.
+    assert kinds(scope) == (["child", "critical"] if child else [])
 
 
 def changed(snapshot: Snapshot, *texts: str) -> Snapshot:

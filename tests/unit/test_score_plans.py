@@ -202,3 +202,10 @@ def test_a_users_unit_is_changed_by_that_user(machine: FakeMachine) -> None:
     plan = planned(machine, "sacrifice", "mine.service")
     assert paths(plan) == ["/proc/90/oom_score_adj", "by-hand"]
     assert "systemctl --user edit --stdin mine.service" in plan.steps[1].parameters["commands"][0]
+
+
+def test_a_protection_comes_back_to_the_byte(machine: FakeMachine, tmp_path: Path) -> None:
+    root = machine.proc.parent
+    plan = planned(machine, "protect", "db.service", -300)
+    application = apply_and_roll_back(plan, root, tmp_path / "state", FakeSystemd(root, {"db.service": GROUP}))
+    assert application.steps[plan.steps[0].id].before == {"value": "0"}

@@ -114,6 +114,12 @@ def tie_rule(release: str | None, columns: Collection[str] = ()) -> Tie | None:
     return Tie.LAST_SCANNED if version >= (5, 3) else Tie.FIRST_SCANNED
 
 
+def kills_a_child(release: str | None) -> bool:
+    """Whether a child of the chosen task is killed in its place, the one with the most points: up to 5.0, but not RHEL 8."""
+    version = version_of(release)
+    return version is not None and version < (5, 1) and not _RHEL8.match(release or "")
+
+
 def points(
     task: Task, totalpages: int | None, page_size: int, epoch: Epoch, *, root_is_admin: bool = True
 ) -> int | None:

@@ -102,6 +102,7 @@ class ScopePrediction:
     candidates: the next victim first. margin_bytes: between the first and the second.
     certain: whether the margin is larger than what /proc and the kernel's own counters may differ by; None: not known.
     group: the cgroup that is killed whole with the victim (memory.oom.group), and how many processes that are.
+    child_pid: the child of the first candidate that is killed in its place (up to 5.0); None on later kernels.
     when: None where there is no past, or no growth in it.
     """
 
@@ -124,6 +125,7 @@ class ScopePrediction:
     gaps: tuple[Gap, ...] = ()
     nodes: tuple[int, ...] | None = None
     when: When | None = None
+    child_pid: int | None = None
 
 
 def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) -> dict[str, Any]:
@@ -146,6 +148,7 @@ def prediction_to_dict(prediction: ScopePrediction, count: int | None = None) ->
         "spared": [spared._asdict() for spared in prediction.spared],
         "margin_bytes": prediction.margin_bytes,
         "certain": prediction.certain,
+        "child_pid": prediction.child_pid,
         "group": prediction.group,
         "group_processes": prediction.group_processes,
         "warnings": [{"kind": warn.kind, **warn.values} for warn in prediction.warnings],

@@ -56,16 +56,15 @@ def present_bytes(host: HostMemory, nodes: frozenset[int]) -> int | None:
     return None if not parts or None in parts else sum(part or 0 for part in parts)
 
 
-def of_nodes(host: HostMemory, nodes: frozenset[int]) -> Distance:
-    """What is free or can be dropped on the nodes, and the free swap."""
+def of_nodes(host: HostMemory, nodes: frozenset[int], swappable: int | None) -> Distance:
+    """What is free or can be dropped on the nodes, and the free swap as far as processes may use it."""
     counters = [node.counters for node in host.nodes or () if node.node in nodes]
-    swap = host.meminfo.get("swap_free_bytes")
     parts = [
         Share(name, sum(each[key] for each in counters for key in keys))
         for name, keys in _COUNTED
         if all(key in each for each in counters for key in keys)
     ]
-    if len(counters) != len(nodes) or swap is None or len(parts) < len(_COUNTED):
+    if len(counters) != len(nodes) or swappable is None or len(parts) < len(_COUNTED):
         return Distance(None, tuple(parts) if counters else (), (Gap("distance_bytes", "not-provided"),))
-    parts.append(Share("swap_free", swap))
+    parts.append(Share("swap_free", swappable))
     return Distance(sum(part.bytes for part in parts), tuple(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oomlens.kernel.badness import UNKILLABLE, Epoch, Tie, epoch_of, points, tie_rule
+from oomlens.kernel.badness import UNKILLABLE, Epoch, Tie, epoch_of, kills_a_child, points, tie_rule
 from oomlens.kernel.counter_drift import COUNTERS, drift_pages, reads_approximately
 from oomlens.model.prediction import Spared, Suspect
 from oomlens.model.report import Task
@@ -17,6 +17,7 @@ class Kernel:
     """How this kernel compares.
 
     approximate: it reads resident sizes as /proc/PID/stat has them, not as status has.
+    child_instead: a child of the chosen one is killed in its place.
     drift_pages: how far a process's sizes may still be off then; status_drift_pages: where stat has none; None: not known.
     """
 
@@ -27,6 +28,7 @@ class Kernel:
     drift_pages: int | None
     status_drift_pages: int | None
     init_is_spared: bool
+    child_instead: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def kernel_of(host: HostMemory) -> Kernel:
         status_drift_pages=drift_pages(host.kernel_release, host.cpus, COUNTERS if swapping else COUNTERS - 1),
         # The kernel spares the init of the machine; pid 1 of a container is like any other.
         init_is_spared=host.initial_pid_namespace is not False,
+        child_instead=kills_a_child(host.kernel_release),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oomlens.kernel.badness import Epoch
 from oomlens.model.prediction import Fate, ScopePrediction
 from oomlens.model.report import Gap, Scope
 from oomlens.model.snapshot import CgroupUsage, HostMemory, Process, Snapshot
@@ -83,7 +82,7 @@ def _nodes(seen: _Seen, processes: Sequence[Process], nodes: frozenset[int], sco
         process.mempolicies is None for process in processes if not process.kernel_thread
     )
     gaps = (Gap("mempolicies", "not-read-for-all"),) if unread else ()
-    distance = of_nodes(host, nodes)
+    distance = of_nodes(host, nodes, seen.swap.of_machine())
     free = next((part.bytes for part in distance.parts if part.name == "free"), None)
     return replace(
         _prediction(
@@ -129,6 +128,16 @@ def _fate(host: HostMemory, usage: CgroupUsage | None, ranking: Ranking, *, boun
     return Fate.KILL if ranking.suspects else Fate.NOBODY
 
 
+def _child(chosen: Process, ranking: Ranking, by_pid: Mapping[int, Process]) -> Process | None:
+    """The chosen one's child with the most points, the first created of equals; one without points is left alone."""
+    children = [
+        (suspect.points_bytes, -by_pid[suspect.pid].started_uptime_seconds, suspect.pid)
+        for suspect in ranking.suspects
+        if by_pid[suspect.pid].ppid == chosen.pid and suspect.points_bytes is not None and suspect.points_bytes > 0
+    ]
+    return by_pid[max(children)[2]] if children else None
+
+
 def _group(victim: Process | None, top: str | None, usages: Mapping[str, CgroupUsage]) -> str | None:
     """The highest cgroup with memory.oom.group between the victim and the scope's; the root has none."""
     found: str | None = None
@@ -156,6 +165,8 @@ def _prediction(
     snapshot, path = seen.snapshot, usage.path if usage is not None else None
     by_pid = {process.pid: process for process in snapshot.processes}
     victim = by_pid[ranking.suspects[0].pid] if ranking.suspects and fate is Fate.KILL else None
+    child = _child(victim, ranking, by_pid) if victim is not None and seen.kernel.child_instead else None
+    victim = victim if child is None else child
     group = _group(victim, path, seen.usages)
     never = {spared.pid for spared in ranking.spared}
     members = [
@@ -163,7 +174,7 @@ def _prediction(
         for each in snapshot.processes
         if group is not None and each.pid not in never and group in ancestors(each.cgroup)
     ]
-    situation = Situation(snapshot, usage, ranking, fate, victim, group, tuple(members), seen.kernel.epoch < Epoch.F)
+    situation = Situation(snapshot, usage, ranking, fate, victim, group, tuple(members), child is not None)
     unknown = sum(suspect.points_bytes is None for suspect in ranking.suspects)
     if unknown:
         gaps = (*gaps, Gap(f"candidates: {unknown} of {len(ranking.suspects)}", "sizes-unreadable"))
@@ -183,6 +194,7 @@ def _prediction(
         spared=ranking.spared,
         margin_bytes=ranking.margin_bytes,
         certain=ranking.certain,
+        child_pid=child.pid if child is not None else None,
         group=group,
         group_processes=len(members) if group is not None else None,
         warnings=tuple(warnings_of(situation)),

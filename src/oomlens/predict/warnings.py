@@ -15,7 +15,7 @@ from oomlens.predict.ranking import Ranking, own_bytes
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One scope when it is full. usage: its cgroup, None for the machine. older: a kernel before 5.9.
+    """One scope when it is full. usage: its cgroup, None for the machine. is_child: the victim is killed in its parent's place.
 
     group, members: what memory.oom.group kills with the victim.
     """
@@ -27,7 +27,7 @@ class Situation:
     victim: Process | None
     group: str | None
     members: tuple[Process, ...]
-    older: bool
+    is_child: bool
 
 
 def warnings_of(situation: Situation) -> Iterator[Warn]:
@@ -42,6 +42,12 @@ def warnings_of(situation: Situation) -> Iterator[Warn]:
     victim = situation.victim
     if victim is None:
         return
+    if situation.is_child:
+        chosen = situation.ranking.suspects[0]
+        yield Warn(
+            "child",
+            {"pid": victim.pid, "comm": victim.comm, "parent_pid": chosen.pid, "parent_comm": chosen.comm},
+        )
     yield from _critical(victim, situation)
     if situation.group is not None:
         yield Warn("group", {"path": situation.group, "processes": len(situation.members)})
@@ -50,8 +56,6 @@ def warnings_of(situation: Situation) -> Iterator[Warn]:
     if situation.ranking.certain is False:
         second = situation.ranking.suspects[1]
         yield Warn("close", {"pid": second.pid, "comm": second.comm, "bytes": situation.ranking.margin_bytes})
-    if situation.older:
-        yield Warn("older-kernel", {"release": situation.snapshot.host.kernel_release})
 
 
 def _scope(situation: Situation) -> str:

@@ -14,6 +14,8 @@ from oomlens.render.sanitize import visible
 from oomlens.render.sentences import duration
 from oomlens.render.sizes import size
 
+_MOST_SPARED = 3
+
 
 def roles(tr: Translate) -> dict[str, str]:
     """What a process is for the machine, by the role of `oomlens.predict.critical`."""
@@ -35,6 +37,7 @@ def roles(tr: Translate) -> dict[str, str]:
 def texts(tr: Translate) -> dict[str, str]:
     """What a warning says, by its kind."""
     return {
+        "child": tr("this kernel kills {comm}[{pid}], a child of the chosen {parent_comm}[{parent_pid}], in its place"),
         "close": tr("{comm}[{pid}] is only {bytes} behind: too close to be certain"),
         "critical": tr("the next victim {comm}[{pid}] is {role}"),
         "critical-with-it": tr("{comm}[{pid}], which is killed with it, is {role}"),
@@ -49,7 +52,6 @@ def texts(tr: Translate) -> dict[str, str]:
             "and is protected by oom_score_adj {oom_score_adj}"
         ),
         "other-killer": tr("{comm}[{pid}] may kill before the kernel does, by rules of its own"),
-        "older-kernel": tr("kernel {release} may kill a child of the chosen process instead"),
         "service": tr("{comm}[{pid}] belongs to {unit}; by default systemd then stops the whole service"),
         "slowed-first": tr(
             "from memory.high ({high_bytes}) on its processes are slowed down, so it may take long to get there"
@@ -131,11 +133,7 @@ def _scope(prediction: ScopePrediction, tr: Translate, count: int) -> Iterator[s
     left = len(prediction.candidates) - count
     if left > 0:
         yield "    " + tr("and {count} more").format(count=left)
-    for spared in prediction.spared:
-        if spared.why == "oom-score-adj-minimum":
-            yield "    " + tr("never: {name} ({bytes}), oom_score_adj is -1000").format(
-                name=f"{visible(spared.comm)}[{spared.pid}]", bytes=size(spared.own_bytes)
-            )
+    yield from (f"    {line}" for line in _never(prediction, tr))
     yield from gap_lines(prediction.gaps, tr, indent="  ")
 
 
@@ -184,6 +182,19 @@ def when_text(when: When, tr: Translate) -> str:
     return tr("grows by {rate}: in {early} to {late} if it goes on so ({points} points of the last {span})").format(
         **values
     )
+
+
+def _never(prediction: ScopePrediction, tr: Translate) -> Iterator[str]:
+    """The largest of those that are never chosen."""
+    never = sorted(
+        (each for each in prediction.spared if each.why == "oom-score-adj-minimum"),
+        key=lambda each: -(each.own_bytes or 0),
+    )
+    for spared in never[:_MOST_SPARED]:
+        name = f"{visible(spared.comm)}[{spared.pid}]"
+        yield tr("never: {name} ({bytes}), oom_score_adj is -1000").format(name=name, bytes=size(spared.own_bytes))
+    if len(never) > _MOST_SPARED:
+        yield tr("never: {count} more").format(count=len(never) - _MOST_SPARED)
 
 
 def _turns(candidates: Sequence[Suspect], tr: Translate) -> Iterator[str]:

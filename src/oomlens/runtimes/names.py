@@ -51,6 +51,11 @@ def runtime_of(comm: str) -> str | None:
     return COMMS.get(comm)
 
 
+def is_known(program: str | None) -> bool:
+    """Whether the program's name alone tells what it is, or that it is nothing of ours."""
+    return _base(program) in _PROGRAMS
+
+
 def recognised(traits: Traits) -> str | None:
     """jvm, node, go, dotnet, postgresql, mysql, redis, erlang; glibc for any other program on glibc's malloc; None: not known."""
     base = _base(traits.program)

@@ -84,7 +84,7 @@ class _Program(NamedTuple):
 
 
 def _program(args: argparse.Namespace, reader: Reader, target: Target | None) -> _Program | Refusal:
-    from oomlens.host.read.runtime_facts import runtime_of
+    from oomlens.host.read.runtime_facts import runtimes_of
     from oomlens.i18n import message
     from oomlens.model.plan import Text
     from oomlens.plan.start.place import refused
@@ -95,7 +95,7 @@ def _program(args: argparse.Namespace, reader: Reader, target: Target | None) ->
         text = message("Nothing is named, neither a target nor what it is.")
         hint = message("oomlens plan runtime TARGET, or --as {names} --limit SIZE")
         return refused(KIND, "-", "no-target", text, Text(hint, {"names": "|".join(_NAMES)}))
-    seen = [(each, runtime_of(reader, each)) for each in target.processes]
+    seen = runtimes_of(reader, target.processes)
     wanted = [each for each in seen if each[1] not in (None, "glibc") and args.runtime in (None, each[1])]
     process, runtime = wanted[0] if wanted else seen[0]
     runtime = args.runtime or runtime

@@ -53,4 +53,9 @@ def _in_quadlet(known: Recreators, setting: Setting) -> Start | None:
     if not own:
         return None
     home = next((each for each in reversed(own) if assigned(each.file.content, setting.variable, "Container")), own[0])
-    return Start(UnitPlace(home.path, home.file, "Container"), known.unit, known.systemctl)
+    place = UnitPlace(home.path, home.file, "Container")
+    if known.of_user:
+        return Start(
+            place, again=("systemctl --user daemon-reload", f"systemctl --user restart {shlex.quote(known.unit or '')}")
+        )
+    return Start(place, known.unit, known.systemctl)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oomlens.host.read.pseudofiles import text
-from oomlens.runtimes.names import Traits
+from oomlens.runtimes.names import Traits, is_known
 
 _MOST_BYTES = 1 << 20
 _MOST_PROGRAM_BYTES = 256 << 20
@@ -95,14 +95,10 @@ class ProcessView:
 
     def traits(self, comm: str) -> Traits:
         """What `recognised` looks at."""
-        libraries = self.libraries()
-        return Traits(comm, self.link("exe"), self.argv(), self.environment() or {}, libraries, self._go(libraries))
-
-    def _go(self, libraries: frozenset[str]) -> bool | None:
-        # A program with a runtime's library is no Go program, and its file need not be searched.
-        return (
-            False if any(name.startswith(("libjvm", "libcoreclr", "libnode")) for name in libraries) else self.is_go()
-        )
+        libraries, program = self.libraries(), self.link("exe")
+        # The program's file is searched only where nothing else tells.
+        other = is_known(program) or any(name.startswith(("libjvm", "libcoreclr", "libnode")) for name in libraries)
+        return Traits(comm, program, self.argv(), self.environment() or {}, libraries, None if other else self.is_go())
 
     def _lines(self, name: str) -> dict[str, str]:
         pairs = (line.partition(":") for line in text(self._read(name) or b"").splitlines())

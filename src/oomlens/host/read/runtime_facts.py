@@ -27,9 +27,17 @@ _MOST_FILES = 50
 _ARENA_BYTES = 64 << 20  # HEAP_MAX_SIZE of malloc/arena.c, 64 bits
 
 
-def runtime_of(reader: Reader, process: Process) -> str | None:
-    """What a process is, by its program, libraries and environment."""
-    return recognised(ProcessView(reader.tree.root / "proc", process.pid).traits(process.comm))
+def runtimes_of(reader: Reader, processes: Sequence[Process]) -> list[tuple[Process, str | None]]:
+    """What each process is, by its program, libraries and environment; those of one program are looked at once."""
+    known: dict[str, str | None] = {}
+    found = []
+    for process in processes:
+        view = ProcessView(reader.tree.root / "proc", process.pid)
+        key = view.link("exe") or f"{process.pid}"
+        if key not in known:
+            known[key] = recognised(view.traits(process.comm))
+        found.append((process, known[key]))
+    return found
 
 
 def live_facts(reader: Reader, process: Process, runtime: str, target: str, *, limit_bytes: int | None) -> RuntimeFacts:

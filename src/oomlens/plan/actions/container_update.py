@@ -96,16 +96,19 @@ def updates(about: Mapping[str, Json], wanted: Json, now: Json) -> list[dict[str
 def _for_docker(call: dict[str, int], cgroup_version: Json, now: Json) -> list[dict[str, int]]:
     """Docker has no word for "no memory limit", and hands no -1 on to the kernel: it takes `--memory-swap -1`, shows it, and changes
     nothing until the container is restarted (daemon/update_linux.go; measured with 20.10). So the kernel is given the largest
-    number first, and the engine its -1 then. On version 2 swap is the difference of both, so memory gets half of it.
+    number first, and the engine its -1 then. On version 2 swap is the difference of both, so memory gets half of it at first.
     """
-    none = LARGEST_BYTES if cgroup_version == 1 else HALF_BYTES
-    memory = none if call.get("memory") == UNLIMITED else call.get("memory")
-    lifted = call.get("memsw") == UNLIMITED
-    memsw = LARGEST_BYTES if lifted else call.get("memsw")
+    free, memsw = call.get("memory") == UNLIMITED, call.get("memsw")
+    largest = HALF_BYTES if cgroup_version != 1 and memsw == UNLIMITED else LARGEST_BYTES
+    first = {"memory": largest if free else call["memory"]} if "memory" in call else {}
+    if memsw == UNLIMITED:
+        last = {"memsw": UNLIMITED}
+        if free and cgroup_version != 1:
+            last = {"memory": LARGEST_BYTES, "memsw": UNLIMITED}
+        return [{**first, "memsw": LARGEST_BYTES}, last]
     if memsw is None and now.get("memsw_bytes") == UNLIMITED:
         memsw = UNLIMITED  # where swap cannot be limited, a memory limit alone is refused as larger than "-1"
-    first = {key: value for key, value in (("memory", memory), ("memsw", memsw)) if value is not None}
-    return [first, {"memsw": UNLIMITED}] if lifted else [first]
+    return [first if memsw is None else {**first, "memsw": memsw}]
 
 
 def commands(step: Step, _prefix: str) -> tuple[str, ...]:

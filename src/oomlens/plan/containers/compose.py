@@ -19,7 +19,7 @@ from oomlens.plan.actions.edit_file import NotTextError, edit_file
 from oomlens.plan.containers.facts import ComposeFile
 from oomlens.plan.containers.recreate import CREATED_ANEW, Kept, Place, for_a_person, option
 from oomlens.plan.yaml_edit import YamlEditError, spliced, splices_of
-from oomlens.plan.yaml_find import find, keys_of, scalar
+from oomlens.plan.yaml_find import find, scalar
 from oomlens.plan.yaml_spell import Bare, Wanted
 
 SERVICE = "com.docker.compose.service"
@@ -46,6 +46,7 @@ class ByHandError(Exception):
 class _Service:
     """The service in one of the files."""
 
+    name: str
     path: str
     file: FileFact
     yaml: YamlText
@@ -95,7 +96,7 @@ def _services(files: Sequence[ComposeFile], name: str) -> list[_Service]:
             raise ByHandError(message("{path} is not one YAML document"), path=each.path)
         node = find(each.yaml.documents[0], ("services", name))
         if node is not None:
-            found.append(_Service(each.path, each.file, each.yaml, node))
+            found.append(_Service(name, each.path, each.file, each.yaml, node))
     if not found:
         text = message("the service {service} does not stand in {path}: it may be included from another file")
         raise ByHandError(text, service=name, path=files[-1].path)
@@ -109,7 +110,6 @@ class _Change:
     service: _Service
     place: tuple[str, ...]
     value: Wanted
-    said: str | None
 
 
 def _changes(services: Sequence[_Service], version: str | None, place: Place) -> list[_Change]:
@@ -136,11 +136,14 @@ def _memory(services: Sequence[_Service], version: str | None, wanted: int) -> l
     said = _last(services, "memory_bytes")
     if said is not None:
         home, at, value = said
+        if any(scalar(one.node, "mem_limit") and scalar(one.node, *_DEPLOY, "memory") for one in services):
+            text = message("{path} says the limit in two ways, mem_limit and deploy: change both")
+            raise ByHandError(text, path=home.path)
         return [] if _read(value) == wanted else [_change(home, at, wanted, value)]
     home = services[-1]
     if find(home.node, ("extends",)) is not None:
         text = message("the service {service} extends another, which may have the limit: change it there")
-        raise ByHandError(text, service=_name(home))
+        raise ByHandError(text, service=home.name)
     if find(home.node, (*_DEPLOY,)) is not None:
         return [_change(home, (*_DEPLOY, "memory"), wanted, None)]
     if (version or "").startswith("1.") and (scalar(home.yaml.documents[0], "version") or "").startswith("3"):
@@ -160,11 +163,6 @@ def _last(services: Sequence[_Service], key: str) -> tuple[_Service, tuple[str, 
     return None
 
 
-def _name(service: _Service) -> str:
-    found = find(service.yaml.documents[0], ("services",))
-    return next((key for key in keys_of(found) if find(found, (key,)) is service.node), "?")
-
-
 def _read(value: str) -> int | None:
     """A limit as Compose reads it; None where it is no number."""
     return UNLIMITED if value.strip() == "-1" else bytes_of(value)
@@ -176,8 +174,8 @@ def _change(service: _Service, at: tuple[str, ...], wanted: int, said: str | Non
         text = message("{path} takes the limit from a variable, {value}: change it in the .env file or the environment")
         raise ByHandError(text, path=service.path, value=said)
     if plain:
-        return _Change(service, at, wanted, said)
-    return _Change(service, at, _like(said, wanted), said)
+        return _Change(service, at, wanted)
+    return _Change(service, at, _like(said, wanted))
 
 
 def _like(said: str | None, wanted: int) -> Wanted:
@@ -227,7 +225,7 @@ def _edited(service: _Service, changes: Sequence[_Change]) -> bytes:
             here = here.setdefault(key, {})
         here[change.place[-1]] = change.value
     try:
-        splices = splices_of(service.yaml, 0, ("services", _name(service)), wanted)
+        splices = splices_of(service.yaml, 0, ("services", service.name), wanted)
         return spliced(service.yaml.content, splices)
     except YamlEditError as error:
         reasons = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 
 from oomlens.i18n import message
 from oomlens.kernel.sizes import suffixed
@@ -222,8 +221,6 @@ def _of_files(wish: Wish, facts: Facts) -> Proposal:
     named = known.compose or known.quadlet or known.units
     if not named or (wish.memory_bytes is None and wish.pids is None):
         return unreachable(facts, wish)
-    if wanted.memory_bytes is not None and wanted.memsw_bytes is None:
-        wanted = replace(wanted, memsw_bytes=None)
     place = Place(wish.name, wanted)
     kept = (
         compose_files.compose(known.compose, wish.name, None, place)

@@ -37,7 +37,9 @@ def heap_now(facts: RuntimeFacts, limit: int) -> int:
     if size:
         return size
     percent = next((each for name in _NAMES if (each := hexadecimal(facts.environment.get(name, "")))), None)
-    return limit * percent // 100 if percent else max(limit * _DEFAULT_PERCENT // 100, _LEAST_BYTES)
+    if percent:
+        return limit * percent // 100
+    return limit if facts.limit_of == "host" else max(limit * _DEFAULT_PERCENT // 100, _LEAST_BYTES)
 
 
 def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refusal:

@@ -17,6 +17,7 @@ NAME = "max-old-space-size"
 _OPTION = re.compile(r"--max[-_]old[-_]space[-_]size(?:=(?P<mib>[0-9]{1,9}))?")
 
 _FITS = message("{target} fits already: a heap of {heap_bytes} in {limit_bytes}.")
+_MORE = message("V8 does not take more by itself, however high the limit; for a larger heap: --size SIZE")
 _TITLE = message("Node {target}: a heap of {new_bytes} in {limit_bytes} ({option})")
 _GROWS = message("V8 lets the heap grow to about {heap_bytes} here; the limit is {limit_bytes}")
 _SHARED = message("{peers} Node processes share the limit, and each has a heap of its own")
@@ -43,9 +44,10 @@ def choose(wish: RuntimeWish, facts: RuntimeFacts, limit: int) -> Change | Refus
     of_command = heap_set(facts.argv)
     given = of_command if of_command is not None else heap_set(facts.environment.get("NODE_OPTIONS", "").split())
     now = given if given is not None else default_heap(limit)
-    if given is not None and wish.size_bytes is None and given * facts.peers <= limit * HIGHEST_SHARE:
+    if wish.size_bytes is None and now * facts.peers <= limit * HIGHEST_SHARE:
+        hint = None if given is not None else Text(_MORE)
         return refused(
-            KIND, facts.target, "fits-already", _FITS, None, target=facts.target, heap_bytes=given, limit_bytes=limit
+            KIND, facts.target, "fits-already", _FITS, hint, target=facts.target, heap_bytes=now, limit_bytes=limit
         )
     heap = wish.size_bytes or heap_for(limit // facts.peers)
     option = f"--{NAME}={heap // MIB}"

@@ -58,8 +58,8 @@ def wrapped(text: str, columns: int, *, indent: str = "", tone: Tone = Tone.PLAI
         cut = _cut(text, room)
         blank = text.rfind(" ", 0, cut + 1)
         end = blank if blank > cut // 2 else cut
-        yield (Span(indent + text[:end].rstrip(), tone),)
-        text = text[end:].lstrip()
+        yield (Span(indent + text[:end].rstrip(" "), tone),)
+        text = text[end:].lstrip(" ")
     yield (Span(indent + text, tone),)
 
 
