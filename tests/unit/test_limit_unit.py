@@ -127,9 +127,10 @@ def test_never_above_what_others_left(root: Path) -> None:
     assert plan.arithmetic[-1].value == 1_000_000 * 1024 - 700 * MIB
 
 
-def test_applied_it_acts_and_lasts_and_comes_back_to_the_byte(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", [252, 257])
+def test_applied_it_acts_and_lasts_and_comes_back_to_the_byte(root: Path, tmp_path: Path, release: int) -> None:
     plan = a_plan(root, max_bytes=400 * MIB, high_bytes=360 * MIB)
-    machine = Machine(root, systemd_of(root))
+    machine = Machine(root, FakeSystemd(root, {UNIT: GROUP}, release))
     engine = Engine(machine, Journal(tmp_path / "state"))
     before = tree_bytes(root)
     application = engine.apply(plan).application
@@ -179,9 +180,12 @@ def test_below_its_usage_it_is_refused_and_looked_at_again_before_it_is_done(roo
     assert not Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state")).apply(meant).changed  # not allowed
 
 
+@pytest.mark.parametrize("release", [252, 257])
 @pytest.mark.parametrize("running", [True, False])
-def test_taking_it_back_is_refused_where_that_would_kill(root: Path, tmp_path: Path, running: bool) -> None:
-    systemd = systemd_of(root)
+def test_taking_it_back_is_refused_where_that_would_kill(
+    root: Path, tmp_path: Path, running: bool, release: int
+) -> None:
+    systemd = FakeSystemd(root, {UNIT: GROUP}, release)
     if not running:  # planned while the unit was dead, and so only systemd knows its limit
         systemd.groups.clear()
     reader = Reader(root, systemd)
@@ -191,7 +195,7 @@ def test_taking_it_back_is_refused_where_that_would_kill(root: Path, tmp_path: P
     application = engine.apply(plan).application
     assert application is not None
     systemd.groups[UNIT] = GROUP
-    systemd(["systemctl", "daemon-reload"])
+    systemd._realize(UNIT)  # it starts
     write(root / f"sys/fs/cgroup{GROUP}/memory.current", f"{300 * MIB}\n")
     with pytest.raises(RefusedError) as refused:
         engine.rollback(application)
@@ -312,8 +316,20 @@ def test_cgroup_v1_takes_the_limit_and_says_what_does_nothing(tmp_path: Path) ->
     assert place.read_text(encoding="ascii") == f"{200 * MIB}\n"
 
 
-def test_policy_acts_at_once_and_a_score_from_the_next_start(root: Path) -> None:
-    assert a_plan(root, oom_policy="kill").steps[0].effect.value == "now"
+def test_policy_acts_at_once_in_the_kernel_too_and_a_score_from_the_next_start(root: Path, tmp_path: Path) -> None:
+    group = root / f"sys/fs/cgroup{GROUP}/memory.oom.group"
+    write(group, "0\n")
+    whole = a_plan(root, oom_policy="kill")
+    assert [step.action for step in whole.steps] == ["set-value", "edit-file", "run-program"]
+    assert whole.steps[1].effect.value == "now"
+    application = apply_and_roll_back(whole, root, tmp_path / "state", systemd_of(root))
+    assert application.steps[whole.steps[0].id].before == {"value": "0"}
+    engine = Engine(Machine(root, systemd_of(root)), Journal(tmp_path / "state"))
+    again = engine.apply(whole).application
+    shutil.rmtree(group.parent)  # it was stopped
+    assert again is not None
+    engine.rollback(again)
+    assert not (root / "etc/systemd/system").exists()
     plan = a_plan(root, oom_policy="kill", oom_score_adj=-500)
     assert [step.action for step in plan.steps] == ["edit-file", "run-program"]
     assert plan.steps[0].effect.value == "after-restart"

@@ -106,6 +106,37 @@ def test_a_critical_process_is_not_sacrificed_without_a_word(machine: FakeMachin
     assert not [text for text in planned(machine, "sacrifice", "60").warnings if "critical" in text.text]
 
 
+@pytest.mark.parametrize("listener", [-1000, None])
+def test_sshd_protects_itself_and_a_score_of_its_unit_would_go_to_every_session(
+    machine: FakeMachine, listener: int | None
+) -> None:
+    root, group = machine.proc.parent, "/system.slice/ssh.service"
+    write(root / "usr/lib/systemd/system/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
+    if listener is not None:
+        machine.add_v2(group)
+        machine.add_process(95, b"sshd", adj=listener, anon_kb=900, cgroup=f"0::{group}", start_ticks=9)
+    found = proposal(machine, "protect", "ssh.service")
+    assert isinstance(found, Refusal)
+    assert found.code == "ssh"
+
+
+def test_an_sshd_that_lost_its_protection_gets_it_back_without_its_unit(machine: FakeMachine) -> None:
+    group = "/system.slice/ssh.service"
+    machine.add_v2(group)
+    machine.add_process(95, b"sshd", anon_kb=900, cgroup=f"0::{group}", start_ticks=9)
+    write(machine.proc.parent / "usr/lib/systemd/system/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
+    assert paths(planned(machine, "protect", "ssh.service")) == ["/proc/95/oom_score_adj"]
+
+
+def test_a_postgres_that_does_not_run_is_known_by_its_unit(machine: FakeMachine) -> None:
+    write(
+        machine.proc.parent / "usr/lib/systemd/system/pg.service",
+        "[Service]\nExecStart=/usr/bin/pg_ctlcluster 15 main start\n",
+    )
+    plan = planned(machine, "protect", "pg.service")
+    assert "PG_OOM_ADJUST_VALUE=0" in plan.steps[0].parameters["edits"][0]["new"]
+
+
 def test_a_name_that_is_a_trap_is_quoted(machine: FakeMachine) -> None:
     plan = planned(machine, "protect", "60")
     assert plan.steps[-1].parameters["commands"] == ["choom -n -500 -- 'sh) 1 2 (' …"]

@@ -159,6 +159,7 @@ def test_an_earlier_runtime_limit_comes_back_in_systemd_and_in_the_kernel(vm: Gu
     vm.run("systemctl set-property --runtime earlier MemoryMax=70M; mkdir -p /etc/systemd/system/earlier.service.d")
     vm.write("/etc/systemd/system/earlier.service.d/90-admin.conf", "# mine\n[Service]\nMemoryHigh=30M\n")
     vm.run("systemctl daemon-reload")
+    unit.lives()
     before = unit.files()
     (plan,) = unit.plan("limit", "unit", "earlier", "--max", "200M", "--swap-max", "0")
     assert "MemoryHigh=180M" in str(plan)  # 30M was meant for a lower limit

@@ -9,10 +9,11 @@ from oomlens.model.plan import Json, Step
 from oomlens.plan.actions import set_value
 
 GONE = {"gone": True}
+_CGROUPS = "/sys/fs/cgroup/"
 
 
 def observe(step: Step, machine: Machine) -> Json:
-    """The value; gone where the process has ended, even if its pid is another's now."""
+    """The value; gone where the process has ended, even if its pid is another's now, or the cgroup."""
     path = str(step.parameters["path"])
     if (
         "pid" in step.parameters
@@ -24,7 +25,7 @@ def observe(step: Step, machine: Machine) -> Json:
     except ProcessLookupError:
         fact = None
     if fact is None:
-        if "pid" in step.parameters:
+        if "pid" in step.parameters or (path.startswith(_CGROUPS) and not machine.place(path).parent.is_dir()):
             return dict(GONE)
         raise StepError(f"{path}: this kernel has no such file")
     return {"value": fact.content.decode("utf-8", "backslashreplace").strip()}
@@ -62,7 +63,7 @@ def _write(step: Step, value: str, machine: Machine) -> None:
 
 
 def same(before: Json, now: Json) -> bool:
-    """A process that is gone has nothing left to restore."""
+    """A process or cgroup that is gone has nothing left to restore."""
     return bool(now.get("gone")) or bool(before.get("gone")) or set_value.same(str(before["value"]), str(now["value"]))
 
 

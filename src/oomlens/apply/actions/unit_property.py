@@ -87,9 +87,18 @@ def undo(step: Step, before: Json, machine: Machine) -> None:
         remove_empty_folders([*place.parents][: int(before["missing_folders"])])
     _run(machine, "daemon-reload")
     where = _kernel_file(step, _shown(step, machine), machine)
-    # It may have been another than systemd's own, by somebody's hand.
-    if where is not None and before["kernel"] is not None and machine.tree.text(where) != before["kernel"]:
-        write_value(machine.place(where), str(before["kernel"]))
+    if where is None:
+        return
+    # With systemd 257 a daemon-reload does not reach the kernel (with 252 it does); and that may have had a value by hand.
+    wanted = str(before["kernel"] or _as_kernel(where, str(before["value"])))
+    if not unit_property.same(wanted, machine.tree.text(where) or ""):
+        write_value(machine.place(where), wanted)
+
+
+def _as_kernel(where: str, value: str) -> str:
+    """systemd's value as a cgroup's file takes it."""
+    unlimited = "max" if not where.startswith("/sys/fs/cgroup/memory/") else "-1"
+    return value if value.isdecimal() and not unit_property.same(value, "infinity") else unlimited
 
 
 def _run(machine: Machine, *words: str) -> None:

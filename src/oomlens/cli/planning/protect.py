@@ -22,7 +22,7 @@ def describe(tr: Translate) -> str:
 def epilog(tr: Translate) -> str:
     return tr("""examples:
   oomlens plan protect postgresql@15-main.service       its processes, and its unit for good
-  oomlens plan protect sshd --adj=-900
+  oomlens plan protect mysqld --adj=-900
   oomlens plan protect 4711 --out plan.json; sudo oomlens apply plan.json""")
 
 

@@ -9,8 +9,9 @@ from oomlens.i18n import message
 from oomlens.kernel.limit_sizes import FIRST_FACTOR, MOST_STEPS, NEXT_FACTOR, limit_for_peak, raised_limit
 from oomlens.kernel.sizes import suffixed
 from oomlens.model.finding import Evidence
-from oomlens.model.plan import Check, Plan, Proposal, Refusal, Safety, Text, Value, Watch
+from oomlens.model.plan import Check, Lasts, Plan, Proposal, Refusal, Safety, Step, Text, Value, Watch
 from oomlens.plan.actions.by_hand import by_hand
+from oomlens.plan.actions.set_value import set_value
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.units.dropin import Setting, checks_for, dropin_steps, dropin_with, live_steps
 from oomlens.plan.units.facts import UnitFacts
@@ -45,7 +46,7 @@ def propose(wish: LimitWish, facts: UnitFacts) -> tuple[Proposal, ...]:
         return (Refusal("below-usage", KIND, wish.unit, Text(text, values), Text(hint)),)
     safety = Safety.DISRUPTIVE if kills else Safety.SAFE
     dropin = None if facts.transient else dropin_with(facts, settings)
-    steps = live_steps(facts, settings, safety)
+    steps = [*live_steps(facts, settings, safety), *_group_steps(wish, facts)]
     if dropin is not None:
         at_once = all(setting.key != AT_START for setting in settings)
         steps += dropin_steps(facts, dropin, at_once=at_once, safety=safety)
@@ -111,7 +112,7 @@ def _settings(wish: LimitWish, facts: UnitFacts, limit: int | None) -> Iterator[
     if limit is not None:
         yield Setting("MemoryMax", suffixed(limit), str(limit))
     high = wish.high_bytes
-    if high is None and limit is not None and facts.usage is not None and facts.usage.version == 2 and _high_is_in_the_way(facts, limit):  # fmt: skip
+    if high is None and limit is not None and _high_is_in_the_way(facts, limit):
         high = int(limit * _HIGH_SHARE) >> 20 << 20
     if high:
         yield Setting("MemoryHigh", suffixed(high), str(high))
@@ -130,8 +131,24 @@ def _settings(wish: LimitWish, facts: UnitFacts, limit: int | None) -> Iterator[
 
 def _high_is_in_the_way(facts: UnitFacts, limit: int) -> bool:
     """A MemoryHigh that was meant for a lower limit would slow the unit down long before the new one."""
-    old = facts.usage.high_bytes if facts.usage is not None else None
-    return old is not None and old < int(limit * _HIGH_SHARE)
+    shown = facts.shown.get("MemoryHigh", "")
+    now = facts.usage.high_bytes if facts.usage is not None else None
+    known = [each for each in (now, int(shown) if shown.isdecimal() else None) if each is not None]
+    return bool(known) and min(known) < int(limit * _HIGH_SHARE)
+
+
+def _group_steps(wish: LimitWish, facts: UnitFacts) -> Iterator[Step]:
+    """The kernel's half of OOMPolicy, for what runs; systemd itself follows the drop-in once it has read that."""
+    for usage in facts.running if wish.oom_policy is not None and facts.live else ():
+        value = str(int(wish.oom_policy == "kill"))
+        if usage.oom_group is None or value == str(int(usage.oom_group)):
+            continue
+        path = f"/sys/fs/cgroup{usage.path}/memory.oom.group"
+        whole = message("{unit}: the kernel kills all of it at once")
+        single = message("{unit}: the kernel kills one process of it at a time")
+        text = whole if value == "1" else single
+        title = Text(text, {"unit": usage.path.rpartition("/")[2]})
+        yield set_value(path, str(int(usage.oom_group)), value, title, lasts=Lasts.RESTART)
 
 
 def _told(settings: tuple[Setting, ...]) -> str:

@@ -14,7 +14,6 @@ from oomlens.plan.score.facts import Member, ScoreFacts, ScoreWish
 from oomlens.plan.score.keep import kept, trouble
 
 _SCORES = range(-1000, 1001)
-_SSH = ("sshd", "sshd-session", "sshd-auth")
 
 
 def propose(wish: ScoreWish, facts: ScoreFacts) -> tuple[Proposal, ...]:
@@ -68,6 +67,12 @@ def _problem(wish: ScoreWish, facts: ScoreFacts) -> Refusal | None:
             "init",
             message("The kernel never chooses the init process, whatever its score."),
             message("Name a service; oomlens predict shows who would be chosen."),
+        ),
+        (
+            wish.kind == "protect" and facts.ssh and (not facts.members or any(member.oom_score_adj == UNKILLABLE for member in facts.members)),
+            "ssh",
+            message("OpenSSH protects its listening process itself (-1000). A score of its unit would be given to every session."),
+            message("Nothing is to be done; protect what runs in a session by its pid or unit."),
         ),
         (
             wish.wanted == UNKILLABLE and not wish.nobody_else,
@@ -133,8 +138,6 @@ def _warnings(wish: ScoreWish, facts: ScoreFacts) -> Iterator[Text]:
             )
     if wish.wanted == UNKILLABLE:
         yield Text(message("With -1000 it is never killed: a leak in it takes the whole machine down."))
-    if any(member.comm in _SSH for member in facts.members):
-        yield Text(message("OpenSSH's listening sshd sets -1000 itself; its sessions do not inherit that."))
     yield from trouble(wish, facts)
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from oomlens.plan.containers.facts import ComposeFile
 from oomlens.plan.units.facts import UnitFacts
+from oomlens.plan.units.text import values_of
 
 DEFAULTS = {"protect": -500, "sacrifice": 500}
 _POSTGRES = ("postgres", "postmaster")
+_POSTGRES_STARTS = ("/postgres", "/postmaster", "pg_ctl")
+_SSH = ("sshd", "sshd-session", "sshd-auth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +83,15 @@ class ScoreFacts:
     @property
     def postgres(self) -> bool:
         """Whether it is PostgreSQL, which wants to be protected in its own way."""
-        return any(member.comm in _POSTGRES for member in self.members)
+        return any(member.comm in _POSTGRES for member in self.members) or self._starts(_POSTGRES_STARTS)
+
+    @property
+    def ssh(self) -> bool:
+        """Whether it is OpenSSH's server: it gives its listener -1000, and each session the score that it was started with."""
+        if self.members:
+            return all(member.comm in _SSH for member in self.members)
+        return self._starts(("/sshd",))
+
+    def _starts(self, words: tuple[str, ...]) -> bool:
+        commands = values_of(self.unit.contents, "Service", "ExecStart") if self.unit is not None else ()
+        return any(word in command for command in commands for word in words)

@@ -31,13 +31,15 @@ def kept(wish: ScoreWish, facts: ScoreFacts) -> tuple[tuple[Step, ...], tuple[Ch
         return (_compose(wish, facts) or _container(wish, facts.container),), ()
     if facts.unit is not None and facts.unit.user:
         return (_users(wish, facts.unit.name),), ()
-    return ((_at_start(wish, facts),) if facts.members else ()), ()
+    return ((_at_start(wish, facts),) if facts.members and not facts.ssh else ()), ()
 
 
 def _dropin(wish: ScoreWish, facts: ScoreFacts) -> Dropin | None:
     unit = facts.unit
     if unit is None or unit.user or unit.transient or unit.section != "Service":
         return None
+    if wish.kind == "protect" and facts.ssh:
+        return None  # every session would have it
     dropin = dropin_with(unit, [Setting("OOMScoreAdjust", str(wish.wanted), None, "Service")])
     if wish.kind != "protect" or not facts.postgres:
         return dropin
