@@ -35,18 +35,6 @@ def docker() -> Iterator[FakeEngine]:
         yield engine
 
 
-@pytest.fixture
-def docker_v2() -> Iterator[FakeEngine]:
-    with fake_engine(cgroup_version=2) as engine:
-        yield engine
-
-
-@pytest.fixture
-def podman() -> Iterator[FakeEngine]:
-    with fake_engine("podman-4.3") as engine:
-        yield engine
-
-
 # Applied, stopped anywhere, taken back
 
 
