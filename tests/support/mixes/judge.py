@@ -78,7 +78,10 @@ def _nobody(result: Mapping[str, Any], report: Report | None) -> Verdict:
 
 
 def _compare(result: Mapping[str, Any], scope: Mapping[str, Any], report: Report) -> Verdict:
-    word, killed = report.scope.value, [victim.pid for victim in report.victims]
+    word = report.scope.value
+    # A thread of one that is dying already may be named too; the table has processes alone.
+    processes = {task.pid for task in report.tasks} | set(result["pids"])
+    killed = [victim.pid for victim in report.victims if victim.pid in processes]
     if scope["fate"] == "invoker":
         asked = report.invoker.pid if report.invoker is not None else None
         if killed[0] == asked:
