@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -72,11 +73,23 @@ def predictions(found: list[dict[str, Any]]) -> list[str]:
         _line(["kernel", *words]),
         _line(["---"] * 6),
     ]
-    for kernel in sorted({row["kernel"] for row in found}, key=_by_number):
-        rows = [row["counts"] for row in found if row["kernel"] == kernel and not row["result"].startswith("skipped")]
+    run = [row for row in found if not row["result"].startswith("skipped")]
+    for kernel in sorted({row["kernel"] for row in run}, key=_by_number):
+        rows = [row["counts"] for row in run if row["kernel"] == kernel]
         lines.append(_line([kernel, *(str(sum(row[word] for row in rows)) for word in words)]))
     notes = [f"- {row['kernel']} {note}" for row in found for note in row.get("notes", ())]
-    return [*lines, *(["", *notes] if notes else [])]
+    return [*lines, *(["", *notes] if notes else []), *_distances(run)]
+
+
+def _distances(run: list[dict[str, Any]]) -> list[str]:
+    """How far off the end was said to be just before it came."""
+    lines = ["", "What the distance still was in the last snapshot before the kill, MiB:", ""]
+    lines += [_line(["what was full", "median", "most"]), _line(["---"] * 3)]
+    for name in sorted({row["what"].partition(":")[0] for row in run if row.get("left_bytes")}):
+        of_name = [row["left_bytes"] for row in run if row["what"].partition(":")[0] == name and row.get("left_bytes")]
+        middle, most = median(left["median"] for left in of_name), max(left["most"] for left in of_name)
+        lines.append(_line([name, f"{middle / 2**20:.1f}", f"{most / 2**20:.1f}"]))
+    return lines
 
 
 def _by_number(release: str) -> list[int]:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 from support.mixes.judge import Verdict, judge  # noqa: E402
 
-LAB = ROOT.parent / "shared/lab"
+LAB = Path(os.environ.get("OOMLENS_LAB") or ROOT.parent / "shared/lab")
 KERNELS = ("5.10", "6.1", "6.12", "7.2", "7.3")
 PAGE = ROOT / "docs/proof/predict.json"
 _SECONDS_A_MIX = 30
