@@ -303,6 +303,32 @@ def test_templates_slices_scopes_and_other_names(vm: Guest) -> None:
     proven("systemd", "limit unit", where(vm), "an instance, a template, an alias, a transient unit and a slice: set at once and taken back", kernel=kernel(vm))  # fmt: skip
 
 
+def test_the_commands_for_a_users_unit_work_for_that_user(vm: Guest) -> None:
+    vm.run("id someone >/dev/null 2>&1 || useradd -m someone; loginctl enable-linger someone")
+    uid = vm.run("id -u someone").out.strip()
+    vm.wait_for(f"systemctl is-active user@{uid}", "active", 120)
+    vm.write("/home/someone/.config/systemd/user/mine.service", "[Service]\nExecStart=/bin/sleep 1000\nMemoryMax=50M\n")
+    vm.run("chown -R someone: /home/someone/.config")
+
+    def as_someone(shell: str) -> str:
+        vm.write("/root/someone.sh", f"export XDG_RUNTIME_DIR=/run/user/{uid} HOME=/home/someone\ncd\n{shell}")
+        return vm.run("runuser -u someone -- sh -e < /root/someone.sh").text
+
+    as_someone("systemctl --user daemon-reload; systemctl --user start mine")
+    group = vm.run("find /sys/fs/cgroup/user.slice -type d -name mine.service").out.strip()
+    tree = "find /home/someone/.config /run/user/*/systemd -type f -name '*.conf' 2>/dev/null"
+    before = as_someone(tree)
+    unit = Unit(vm, "users", 1, "")
+    (plan,) = unit.plan("limit", "unit", "mine", "--max", "80M")
+    (step,) = plan["steps"]
+    as_someone("\n".join(step["parameters"]["commands"]) + "\n")
+    assert vm.text(f"{group}/memory.max") == str(80 * MIB)
+    as_someone("\n".join(step["parameters"]["undo"]) + "\nsystemctl --user restart mine\n")
+    assert vm.text(f"{group}/memory.max") == str(50 * MIB)
+    assert as_someone(tree) == before
+    proven("systemd", "limit unit", where(vm), "a user's unit: the shown commands, run by that user, set it and take it back", kernel=kernel(vm))  # fmt: skip
+
+
 def test_a_fork_bomb_meets_the_limit_of_tasks(vm: Guest) -> None:
     unit = Unit(vm, "bomb", 1, "ExecStart=\nExecStart=/usr/bin/python3 /usr/local/lib/bomb.py")
     unit.plan("tasks", "bomb", "--max", "20", "--only", "max")
