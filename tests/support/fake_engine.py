@@ -84,6 +84,7 @@ class FakeEngine:
         self.answers["info"]["CgroupVersion"] = str(cgroup_version)
         self.containers: list[FakeContainer] = []
         self.calls: list[tuple[str, str, Any]] = []
+        self.below = ""  # the cgroup that the engine itself is in, with a slash
         self.lies = False  # says yes to an update and does nothing
         self.lost_after: int | None = None  # after so many updates the connection breaks
         for folder in ("proc/self", "sys/fs/cgroup/memory" if cgroup_version == 1 else "sys/fs/cgroup"):
@@ -142,7 +143,7 @@ class FakeEngine:
 
     def _write(self, container: FakeContainer) -> None:
         """The kernel's files."""
-        path = f"libpod_parent/libpod-{container.id}" if self.podman else f"docker/{container.id}"
+        path = self.below + (f"libpod_parent/libpod-{container.id}" if self.podman else f"docker/{container.id}")
         if not container.pid:
             return
         proc = self.root / f"proc/{container.pid}"
@@ -152,6 +153,7 @@ class FakeEngine:
             swap = "max" if container.k_swap >= UNLIMITED else str(container.k_swap // PAGE * PAGE)
             memory = "max" if container.k_memory >= UNLIMITED else str(container.k_memory // PAGE * PAGE)
             files = {"memory.max": memory, "memory.swap.max": swap, "pids.max": str(container.k_pids or "max")}
+            files |= {"memory.peak": str(container.peak), "memory.events": f"oom_kill {container.kills}"}
             self._files(self.root / "sys/fs/cgroup" / path, files)
             return
         lines = f"4:memory:/{path}\n3:pids:/{path}\n"
@@ -159,6 +161,8 @@ class FakeEngine:
         files = {
             "memory.limit_in_bytes": str(container.k_memory // PAGE * PAGE),
             "memory.memsw.limit_in_bytes": str(container.k_memsw // PAGE * PAGE),
+            "memory.max_usage_in_bytes": str(container.peak),
+            "memory.oom_control": f"oom_kill_disable 0\nunder_oom 0\noom_kill {container.kills}",
         }
         self._files(self.root / "sys/fs/cgroup/memory" / path, files)
         self._files(self.root / "sys/fs/cgroup/pids" / path, {"pids.max": str(container.k_pids or "max")})

@@ -104,6 +104,14 @@ def test_a_group_is_killed_as_a_whole(killed: tuple[int, ...], counted: int, wor
     assert judge(result(log, candidate(10, 9000, 0), candidate(11, 8990, 10), scope=scope)).word == word
 
 
+def test_a_thread_that_is_named_with_its_group_is_no_other_process() -> None:
+    scope = {"group": TOP, "group_processes": 3}
+    found = result(report(10, TABLE, 11, 12, 13), candidate(10, 9000, 0), candidate(11, 8990, 10), scope=scope)
+    assert judge(found).word == "right"  # 13 is in no row of the kernel's table
+    stranger = result(report(10, (*TABLE, row(13, 5)), 11, 12, 13), candidate(10, 9000, 0), scope=scope)
+    assert judge(stranger).word == "wrong"
+
+
 def test_a_kill_where_none_was_predicted_is_wrong() -> None:
     log = report(10, TABLE)
     assert judge(result(log, candidate(10, 9000, 0), scope={"fate": "panic"})).word == "wrong"

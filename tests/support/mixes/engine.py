@@ -25,7 +25,8 @@ from oomlens.predict import predict
 from support.mixes.draw import MIB, Mix, Place, Room, draw
 
 _WORKER = Path(__file__).with_name("worker.py")
-# Far from the end the steps are larger and nothing is predicted. What is available on a machine is only an estimate.
+# Far from the end the steps are larger. What is available on a machine is only an estimate.
+_FAR_STEP_BYTES = 2 * MIB
 _NEAR_BYTES = 4 * MIB
 _MACHINE_NEAR_BYTES = 24 * MIB
 _REPLY_SECONDS = 20.0
@@ -36,7 +37,7 @@ _SETTLE_SECONDS = 0.4
 
 @dataclass(slots=True)
 class Run:
-    """One mix while it runs. scopes: of the last snapshot before the kernel killed; lefts: the distances before each step."""
+    """One mix while it runs. scopes: of the last snapshot before the kernel killed, and the step after it; lefts: the distances before each step."""
 
     mix: Mix
     top: Path
@@ -44,6 +45,7 @@ class Run:
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     scopes: tuple[ScopePrediction, ...] = ()
     snapshot_seconds: float = 0.0
+    step_bytes: int = 0
     lefts: list[int] = field(default_factory=list)
 
     @property
@@ -77,6 +79,7 @@ def run_mix(mix: Mix, root: Path, version: int) -> dict[str, Any]:
         "grower": run.grower.pid,
         "pids": run.pids(),
         "dead": dead,
+        "step_bytes": run.step_bytes,
         "lefts": run.lefts,
         "snapshot_seconds": round(run.snapshot_seconds, 4),
         "scopes": [prediction_to_dict(scope) for scope in run.scopes if _concerns(scope, _path_of(top, root))],
@@ -111,10 +114,10 @@ def _carry_out(run: Run) -> str:
         scopes = _predict(run, snapshot)
         left = _distance(run, scopes)
         near = left < (_NEAR_BYTES if run.mix.kind == "cgroup" else _MACHINE_NEAR_BYTES)
-        if near:
-            run.scopes, run.snapshot_seconds = scopes, took
+        run.scopes, run.snapshot_seconds = scopes, took
         run.lefts.append(left)
-        told = _ask(run, run.grower, run.mix.grows, run.mix.step_bytes if near else 2 * MIB, before)
+        run.step_bytes = run.mix.step_bytes if near else _FAR_STEP_BYTES
+        told = _ask(run, run.grower, run.mix.grows, run.step_bytes, before)
         if told != "done":
             return "early" if told == "kill" and not run.scopes else told
 

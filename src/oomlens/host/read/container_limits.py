@@ -38,21 +38,28 @@ def kernel_limits(inspected: Mapping[str, Any], tree: Tree) -> Limits | None:
     return Limits(memory, memsw, None if pids_folder is None else _limit(tree, f"{pids_folder}/pids.max"))
 
 
-def cgroup_folders(inspected: Mapping[str, Any], tree: Tree) -> tuple[str, str | None] | None:
-    """Folders of its memory cgroup, and of that which counts its processes, below the tree's root."""
+def cgroup_path(inspected: Mapping[str, Any], tree: Tree) -> str | None:
+    """Its memory cgroup, as /proc/PID/cgroup shows it; None where it does not run, or runs on another machine."""
     pid, container_id = int((inspected.get("State") or {}).get("Pid") or 0), str(inspected.get("Id") or "?")
     hierarchy = find_hierarchy(tree.place("/sys/fs/cgroup"), tree.place("/proc"))
     if not pid or hierarchy is None:
         return None
-    lines = (tree.text(f"/proc/{pid}/cgroup") or "").splitlines()
-    path = hierarchy.path_in("\n".join(lines).encode("utf-8", "surrogateescape"))
+    path = hierarchy.path_in((tree.text(f"/proc/{pid}/cgroup") or "").encode("utf-8", "surrogateescape"))
     # A pid of an engine in another pid namespace is another process's here.
-    if path is None or container_id not in path:
+    return path if path is not None and container_id in path else None
+
+
+def cgroup_folders(inspected: Mapping[str, Any], tree: Tree) -> tuple[str, str | None] | None:
+    """Folders of its memory cgroup, and of that which counts its processes, below the tree's root."""
+    path = cgroup_path(inspected, tree)
+    hierarchy = find_hierarchy(tree.place("/sys/fs/cgroup"), tree.place("/proc"))
+    if path is None or hierarchy is None:
         return None
     base = "/sys/fs/cgroup" + {"memory": "/memory", "unified": "/unified"}.get(hierarchy.place.name, "")
     below = path.removeprefix(hierarchy.root.rstrip("/"))
     if hierarchy.version == 2:
         return base + below, base + below
+    lines = (tree.text(f"/proc/{inspected['State']['Pid']}/cgroup") or "").splitlines()
     pids = next((line.split(":", 2)[2] for line in lines if "pids" in line.split(":", 2)[1].split(",")), None)
     return base + below, None if pids is None else f"/sys/fs/cgroup/pids{pids}"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from oomlens.host.read.container_engine import Engine, EngineError, hosts, socket_problem
-from oomlens.host.read.container_limits import kernel_limits, said_limits
+from oomlens.host.read.container_limits import cgroup_path, kernel_limits, said_limits
 from oomlens.host.read.container_usage import usage_of
 from oomlens.host.read.reader import Reader
 from oomlens.host.read.recreators import Named, recreators_of
@@ -133,14 +133,14 @@ def _container(engine: Engine, inspected: Mapping[str, Any], reader: Reader) -> 
         peak_bytes=usage.peak_bytes,
         oom_events=engine.oom_events(str(inspected["Id"])),
     )
-    return _with_cgroup(fact, int(state.get("Pid") or 0), reader) if running and reader.live else fact
+    return _with_cgroup(fact, cgroup_path(inspected, reader.tree), reader)
 
 
-def _with_cgroup(fact: ContainerFact, pid: int, reader: Reader) -> ContainerFact:
+def _with_cgroup(fact: ContainerFact, path: str | None, reader: Reader) -> ContainerFact:
     """What its cgroup and those above it tell."""
-    known = {usage.path: usage for usage in reader.snapshot.cgroups}
-    process = next((one for one in reader.snapshot.processes if one.pid == pid), None)
-    path, own = process.cgroup if process is not None else None, None
+    if path is None:
+        return fact
+    known, own = {usage.path: usage for usage in reader.snapshot.cgroups}, None
     while path and path != "/":
         usage = known.get(path)
         if usage is not None and usage.names.container_id is not None and fact.id.startswith(usage.names.container_id):
@@ -175,10 +175,9 @@ def _others(engine: Engine, listed: Sequence[Mapping[str, Any]], container: Cont
         host = (engine.inspect(str(one.get("Id"))) or {}).get("HostConfig") or {}
         promised += host.get("MemoryReservation") or 0
         limits += max(0, limit_of(host.get("Memory")) or 0)
+    memory = reader.snapshot.host.meminfo
+    total, available = memory.get("mem_total_bytes"), memory.get("mem_available_bytes")
     held = None
-    if reader.live:
-        memory = reader.snapshot.host.meminfo
-        total, available = memory.get("mem_total_bytes"), memory.get("mem_available_bytes")
-        if total is not None and available is not None:
-            held = max(0, total - available - (container.usage_bytes or 0))
+    if total is not None and available is not None:
+        held = max(0, total - available - (container.usage_bytes or 0))
     return Others(held, promised, limits)
