@@ -166,11 +166,15 @@ class Guest:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         listener.settimeout(30)
+        self._line = listener  # until the guest calls
         try:
             self._line, _ = listener.accept()
+            self._answer(_BOOT_SECONDS)
+        except BaseException:
+            self._close()
+            raise
         finally:
             listener.close()
-        self._answer(_BOOT_SECONDS)
 
     def run(self, shell: str, *, code: int | None = 0, seconds: float = 120) -> Output:
         """A shell command in the guest, as root. code: what it must end with; None: anything."""
@@ -215,6 +219,12 @@ class Guest:
         return found
 
     def _last(self) -> str:
+        ended = self._process.poll()
+        if ended is not None and self._process.stdout is not None:
+            return f"QEMU ended with {ended}: {self._process.stdout.read().decode(errors='replace')}\n{self._console()}"
+        return self._console()
+
+    def _console(self) -> str:
         return self.console.read_text(encoding="utf-8", errors="replace")[-2500:] if self.console.exists() else ""
 
     def __enter__(self) -> Self:
@@ -223,6 +233,9 @@ class Guest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._line.close()
         self._process.kill()
         self._process.wait(30)

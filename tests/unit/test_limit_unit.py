@@ -291,7 +291,9 @@ def test_a_users_unit_is_for_that_user_and_its_name_is_quoted(tmp_path: Path) ->
     (plan,) = propose(LimitWish(name, max_bytes=80 * MIB), read_unit(reader, name))
     assert isinstance(plan, Plan)
     assert plan.safety is Safety.MANUAL
-    assert plan.steps[0].parameters["commands"] == [f"systemctl --user set-property '{name}' MemoryMax=80M"]
+    commands = plan.steps[0].parameters["commands"]
+    assert commands[0] == f"install -D -m 0644 /dev/stdin ~/.config/systemd/user/'{name}.d'/50-oomlens.conf <<'EOF'"
+    assert commands[-1] == f"systemctl --user set-property --runtime '{name}' MemoryMax={80 * MIB}"
 
 
 def test_cgroup_v1_takes_the_limit_and_says_what_does_nothing(tmp_path: Path) -> None:

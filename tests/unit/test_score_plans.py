@@ -232,7 +232,8 @@ def test_a_users_unit_is_changed_by_that_user(machine: FakeMachine) -> None:
     machine.add_process(90, b"mine", anon_kb=9000, cgroup=f"0::{group}", start_ticks=9)
     plan = planned(machine, "sacrifice", "mine.service")
     assert paths(plan) == ["/proc/90/oom_score_adj", "by-hand"]
-    assert "systemctl --user edit --stdin mine.service" in plan.steps[1].parameters["commands"][0]
+    assert "OOMScoreAdjust=500" in plan.steps[1].parameters["commands"]
+    assert plan.steps[1].parameters["undo"][0] == "rm ~/.config/systemd/user/mine.service.d/50-oomlens.conf"
 
 
 def test_a_protection_comes_back_to_the_byte(machine: FakeMachine, tmp_path: Path) -> None:

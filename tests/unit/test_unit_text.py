@@ -110,3 +110,19 @@ def test_our_dropin_is_read_after_all_others(names: tuple[str, ...], own: str) -
     path, _ = own_dropin(facts)
     assert path == f"{folder}/{own}"
     assert all(name <= own for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("MemoryLimit=64M", 64 << 20),
+        ("MemoryLimit=64M\nMemoryMax=80M", 80 << 20),
+        ("MemoryMax=80M\nMemoryMax=", None),
+        ("MemoryMax=infinity", None),
+        ("MemoryMax=50%", None),
+        ("", None),
+    ],
+)
+def test_the_limit_of_a_unit_that_does_not_run_is_that_of_its_files(text: str, limit: int | None) -> None:
+    fragment = FileFact("/usr/lib/systemd/system/a.service", f"[Service]\n{text}\n".encode())
+    assert UnitFacts("a.service", fragment).limit_bytes == limit

@@ -195,7 +195,7 @@ def test_policy_decides_over_the_rest_of_the_unit(vm: Guest) -> None:
         unit.apply()
         unit.start()
         told = "journalctl --no-pager -o cat INVOCATION_ID=$(systemctl show -p InvocationID --value policy)"
-        vm.wait_for(f"{told} | grep -c 'been killed by the OOM killer'", "1")
+        vm.wait_for(f"{told} | grep -q 'been killed by the OOM killer' && echo yes", "yes")
         if policy != "continue":
             vm.wait_for("systemctl is-active policy", "failed")
         results[policy] = (unit.shown("ActiveState"), unit.shown("Result"))
@@ -260,12 +260,17 @@ def test_the_sacrificed_one_dies_first(vm: Guest) -> None:
         vm.run(f"echo $(($(cat {group}/memory.current) - 8000000)) > {group}/memory.max", code=None)
         vm.wait_for(f"grep -c '^oom_kill [1-9]' {group}/memory.events", "1")
         vm.run("sleep 1")
-        living = [name for name, pid in (("small", small), ("large", large)) if vm.run(f"test -s /proc/{pid}/maps && cat /proc/{pid}/cmdline", code=None).out]  # fmt: skip
+        living = [name for name, pid in (("small", small), ("large", large)) if lives_on(vm, pid)]
         return " and ".join(name for name in ("small", "large") if name not in living)
 
     assert [victim(change) for change in ("", "done", "taken back")] == ["large", "small", "large"]
     what = "the smaller process of a unit dies instead of the larger; after rollback the larger again"
     proven("systemd", "sacrifice", where(vm), what, kernel=kernel(vm))
+
+
+def lives_on(vm: Guest, pid: str) -> bool:
+    """Whether a process is there; one that was killed has no command line any more."""
+    return bool(vm.run(f"tr -d '\\0' < /proc/{pid}/cmdline", code=None).out)
 
 
 def pid_of(vm: Guest, word: str) -> str:
@@ -301,6 +306,32 @@ def test_templates_slices_scopes_and_other_names(vm: Guest) -> None:
         unit.rollback()
         assert limit(path) == before, name
     proven("systemd", "limit unit", where(vm), "an instance, a template, an alias, a transient unit and a slice: set at once and taken back", kernel=kernel(vm))  # fmt: skip
+
+
+def test_the_commands_for_a_users_unit_work_for_that_user(vm: Guest) -> None:
+    vm.run("id someone >/dev/null 2>&1 || useradd -m someone; loginctl enable-linger someone")
+    uid = vm.run("id -u someone").out.strip()
+    vm.wait_for(f"systemctl is-active user@{uid}", "active", 120)
+    vm.write("/home/someone/.config/systemd/user/mine.service", "[Service]\nExecStart=/bin/sleep 1000\nMemoryMax=50M\n")
+    vm.run("chown -R someone: /home/someone/.config")
+
+    def as_someone(shell: str) -> str:
+        vm.write("/root/someone.sh", f"export XDG_RUNTIME_DIR=/run/user/{uid} HOME=/home/someone\ncd\n{shell}")
+        return vm.run("runuser -u someone -- sh -e < /root/someone.sh").text
+
+    as_someone("systemctl --user daemon-reload; systemctl --user start mine")
+    group = vm.run("find /sys/fs/cgroup/user.slice -type d -name mine.service").out.strip()
+    tree = "find /home/someone/.config /run/user/*/systemd -type f -name '*.conf' 2>/dev/null"
+    before = as_someone(tree)
+    unit = Unit(vm, "users", 1, "")
+    (plan,) = unit.plan("limit", "unit", "mine", "--max", "80M")
+    (step,) = plan["steps"]
+    as_someone("\n".join(step["parameters"]["commands"]) + "\n")
+    assert vm.text(f"{group}/memory.max") == str(80 * MIB)
+    as_someone("\n".join(step["parameters"]["undo"]) + "\nsystemctl --user restart mine\n")
+    assert vm.text(f"{group}/memory.max") == str(50 * MIB)
+    assert as_someone(tree) == before
+    proven("systemd", "limit unit", where(vm), "a user's unit: the shown commands, run by that user, set it and take it back", kernel=kernel(vm))  # fmt: skip
 
 
 def test_a_fork_bomb_meets_the_limit_of_tasks(vm: Guest) -> None:

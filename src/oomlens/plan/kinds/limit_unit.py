@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from oomlens.i18n import message
@@ -10,13 +9,13 @@ from oomlens.kernel.limit_sizes import FIRST_FACTOR, MOST_STEPS, NEXT_FACTOR, li
 from oomlens.kernel.sizes import suffixed
 from oomlens.model.finding import Evidence
 from oomlens.model.plan import Check, Lasts, Plan, Proposal, Refusal, Safety, Step, Text, Value, Watch
-from oomlens.plan.actions.by_hand import by_hand
 from oomlens.plan.actions.set_value import set_value
 from oomlens.plan.assemble import make_plan
 from oomlens.plan.units.dropin import Setting, checks_for, dropin_steps, dropin_with, live_steps
 from oomlens.plan.units.facts import UnitFacts
 from oomlens.plan.units.limit_warnings import AT_START, of_kind, of_limit, of_protection
 from oomlens.plan.units.limit_wish import KIND, LimitWish, below_usage, problem_of
+from oomlens.plan.units.users import users_step
 
 _HIGH_SHARE = 0.9
 _AT_LIMIT = 0.95
@@ -184,15 +183,10 @@ def _usage_checks(limit: int | None, facts: UnitFacts, wish: LimitWish) -> Itera
 
 def _by_hand(wish: LimitWish, facts: UnitFacts, settings: tuple[Setting, ...]) -> Plan:
     """A user's own service manager is asked by that user."""
-    assigned = " ".join(f"{setting.key}={setting.value}" for setting in settings)
-    title = Text(message("limits of {unit}: {settings}"), {"unit": wish.unit, "settings": assigned})
-    step = by_hand(
-        [shlex.join(["systemctl", "--user", "set-property", wish.unit, *assigned.split(" ")])],
-        Text(message("as the user whose unit {unit} is"), {"unit": wish.unit}),
-        target=wish.unit,
-        undo=[shlex.join(["systemctl", "--user", "revert", wish.unit])],
-    )
-    paths = (facts.usage.path,) if facts.usage is not None else ()
+    title = Text(message("limits of {unit}: {settings}"), {"unit": wish.unit, "settings": _told(settings)})
+    why = Text(message("as the user whose unit {unit} is"), {"unit": wish.unit})
+    step = users_step(wish.unit, settings, why, restart=any(setting.key == AT_START for setting in settings))
+    watch = Watch(cgroups=tuple(each.path for each in facts.running), units=(wish.unit,))
     return make_plan(
-        Plan(KIND, "raise-unit-limit", wish.unit, title, (step,), watch=Watch(cgroups=paths, units=(wish.unit,)))
+        Plan(KIND, "raise-unit-limit", wish.unit, title, (step,), _argv(wish, wish.max_bytes), watch=watch)
     )

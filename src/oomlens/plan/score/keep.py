@@ -12,6 +12,7 @@ from oomlens.plan.actions.edit_file import NotTextError, edit_file
 from oomlens.plan.score.facts import ScoreFacts, ScoreWish
 from oomlens.plan.units.dropin import Dropin, Setting, checks_for, dropin_steps, dropin_with
 from oomlens.plan.units.text import environment_of, values_of, with_variable
+from oomlens.plan.units.users import users_step
 from oomlens.plan.yaml_edit import YamlEditError, spliced, splices_of
 from oomlens.plan.yaml_find import find, scalar
 
@@ -109,15 +110,8 @@ def _pod(facts: ScoreFacts, uid: str) -> Step:
 
 
 def _users(wish: ScoreWish, unit: str) -> Step:
-    name = shlex.quote(unit)
-    body = f"[Service]\\nOOMScoreAdjust={wish.wanted}\\n"
-    return by_hand(
-        [f"printf '{body}' | SYSTEMD_EDITOR=tee systemctl --user edit --stdin {name}", f"systemctl --user restart {name}"],
-        Text(message("for good: as the user whose unit {unit} is; it can only raise the score"), {"unit": unit}),
-        target=unit,
-        undo=[f"systemctl --user revert {name}"],
-        effect=Effect.RESTART,
-    )  # fmt: skip
+    title = Text(message("for good: as the user whose unit {unit} is; it can only raise the score"), {"unit": unit})
+    return users_step(unit, [Setting("OOMScoreAdjust", str(wish.wanted), None, "Service")], title, restart=True)
 
 
 def _at_start(wish: ScoreWish, facts: ScoreFacts) -> Step:

@@ -83,7 +83,9 @@ class UnitFacts:
         """Its MemoryMax: the kernel's, systemd's, or that of its files where it does not run; None: it has none."""
         if self.usage is not None:
             return self.usage.max_bytes
-        shown = self.shown.get("MemoryMax") or value_of(self.contents, self.section, "MemoryMax") or ""
+        # MemoryLimit is what MemoryMax was called for cgroup v1; where both stand, MemoryMax counts.
+        said = (value_of(self.contents, self.section, key) for key in ("MemoryMax", "MemoryLimit"))
+        shown = self.shown.get("MemoryMax") or next((value for value in said if value is not None), "")
         return int(shown) if shown.isdecimal() and int(shown) < 1 << 63 else bytes_of(shown)
 
     @property
