@@ -23,7 +23,8 @@ HEAD = """# What was proven, and where
 
 Made by `python tools/proof_table.py` from what the proof runs wrote; nothing here is typed by hand.
 `n/m`: so many of so many runs did what the plan or prediction said.
-The commands that repeat them are in [CONTRIBUTING](../CONTRIBUTING.md); what the rows do not show, results that were replaced among it, is in [proof/README](proof/README.md).
+The commands that repeat them are in [CONTRIBUTING](../CONTRIBUTING.md).
+[proof/README](proof/README.md) says what the rows do not show, results that were replaced among it.
 """
 
 

@@ -163,3 +163,15 @@ def test_a_process_called_like_a_needle_does_not_hide_its_kill() -> None:
         line = f"Out of memory: Killed process 7 ({name}) {SIZES}"
         text = "".join(f"[    5.000001] {part}\n" for part in line.split("\n"))
         assert [(victim.pid, victim.comm) for victim in only(text).victims] == [(7, name)]
+
+
+def test_a_process_called_comma_is_not_the_rest_of_the_line_before() -> None:
+    log = (
+        "[  100.000000] , invoked oom-killer: gfp_mask=0xcc0, order=8, oom_score_adj=8\n"
+        "[  100.001000] , cpuset=/ mems_allowed=0\n"
+        "[  100.002000] CPU: 1 PID: 784 Comm: , Not tainted 3.10.0 #1\n"
+        "[  100.017000] Killed process 8437 (x) total-vm:40kB, anon-rss:12kB, file-rss:4kB\n"
+    )
+    (found,) = kernel_reports(log)
+    assert found.invoker is not None
+    assert (found.invoker.comm, found.invoker.order, found.cpuset) == (",", 8, "/")

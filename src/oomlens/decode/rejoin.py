@@ -54,7 +54,9 @@ def _is_tail(record: Record, base: Record) -> bool:
     if not record.text.strip() or "\n" in record.text or ELISION.match(record.text):
         return False
     if record.text.startswith(",") and record.ident == base.ident:
-        return True  # pr_cont pieces that another CPU tore off get a header of their own
+        # pr_cont pieces that another CPU tore off get a header of their own; a process called "," has whole lines.
+        reading = read_line(record.text)
+        return reading.fact is None or reading.weak
     if _has_header(record):
         # A newline inside a process name: one record of the kernel's, so the stamps are equal.
         same = record.line == base.last_line or _header(record) == _header(base)
