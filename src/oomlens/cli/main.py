@@ -13,6 +13,7 @@ from oomlens import __version__
 from oomlens.cli import (
     apply,
     diagnose,
+    guard,
     history,
     manual,
     plan,
@@ -37,6 +38,7 @@ VERBS: tuple[ModuleType, ...] = (
     predict,
     top,
     record,
+    guard,
     plan,
     apply,
     rollback,

@@ -1,0 +1,1 @@
+"""The actions of `oomlens guard`, one file each."""

@@ -1,0 +1,1 @@
+"""The guard: acts before the kernel has to."""

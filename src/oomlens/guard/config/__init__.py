@@ -1,0 +1,1 @@
+"""The guard's configuration: TOML to a flat, checked table."""

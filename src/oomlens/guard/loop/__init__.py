@@ -1,0 +1,1 @@
+"""The small process that watches and acts; it imports next to nothing."""

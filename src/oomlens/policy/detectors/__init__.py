@@ -1,0 +1,1 @@
+"""Detectors: should the guard act? One file a road."""

@@ -1,0 +1,1 @@
+"""Rankings: whom? One file a way to choose."""
