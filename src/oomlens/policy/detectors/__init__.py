@@ -1,1 +1,11 @@
-"""Detectors: should the guard act? One file a road."""
+"""Detectors: should the guard act? One file a road; the first that answers decides."""
+
+from __future__ import annotations
+
+from oomlens.policy.detectors import exhaustion, harm, thrash
+
+DETECTORS = (
+    exhaustion,
+    thrash,
+    harm,
+)

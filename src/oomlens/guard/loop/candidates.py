@@ -1,0 +1,186 @@
+"""Candidates: oom_score of every process (one file each), the rest only of those that matter. A process that vanishes is simply gone."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from oomlens.guard.loop.files import number, slurp, whole
+from oomlens.policy.candidate import Candidate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oomlens.guard.loop.cgroups import Hierarchy
+
+# Read closely: so many of the highest scores. All of them where a rule can lift one from below.
+MOST_CLOSELY = 24
+_PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+_PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
+_COMMAND_LENGTH = 200
+
+
+class Candidates:
+    """Reads them, and remembers what they held for the growth."""
+
+    def __init__(self, hierarchy: Hierarchy, root: str = "") -> None:
+        self._hierarchy = hierarchy
+        self._proc = root + "/proc/"
+        self._held: dict[int, tuple[float, int]] = {}
+        self._scanned: dict[str, tuple[float, int]] = {}
+        self.held_seconds = 0.0
+        self.labels: dict[str, dict[str, str]] = {}
+        self.count = 0
+
+    def scores(self, pids: list[int]) -> list[tuple[int, int]]:
+        """(oom_score, pid), the highest first. Those that the kernel would not choose (0) are left out."""
+        found = []
+        proc = self._proc
+        read, close, opened, flags = os.read, os.close, os.open, os.O_RDONLY | os.O_CLOEXEC
+        for pid in pids:
+            try:
+                fd = opened(f"{proc}{pid}/oom_score", flags)
+            except OSError:
+                continue
+            try:
+                score = int(read(fd, 16))
+            except (OSError, ValueError):
+                score = 0
+            close(fd)
+            if score > 0:
+                found.append((score, pid))
+        found.sort(reverse=True)
+        self.count = len(found)
+        return found
+
+    def read(self, pids: list[int], *, most: int | None = MOST_CLOSELY, scanned: bool = False) -> list[Candidate]:
+        """The candidates among these processes, closely read; most: of how many (None: of all)."""
+        scores = self.scores(pids)
+        now = time.monotonic()
+        found = []
+        for score, pid in scores[:most]:
+            candidate = self.one(pid, score, now)
+            if candidate is not None:
+                found.append(candidate)
+        if scanned:
+            for candidate in found:
+                candidate.scanned_pages_per_second = self._scan_rate(candidate.cgroup)
+        return found
+
+    def one(self, pid: int, score: int, now: float) -> Candidate | None:
+        """A process closely read; None where it is gone or a kernel thread."""
+        folder = f"{self._proc}{pid}"
+        stat, status = slurp(folder + "/stat", 1024), slurp(folder + "/status", 4096)
+        if not stat or not status:
+            return None
+        candidate = Candidate(pid, score)
+        candidate.comm, candidate.start_ticks = comm_and_start(stat)
+        rss = number(status, b"VmRSS:")
+        if rss is None:
+            # Without memory of its own: a kernel thread, or a main thread that ended while others of it live on.
+            status = self._living_thread(folder)
+            rss = number(status, b"VmRSS:")
+            if rss is None:
+                return None
+        candidate.rss_kb = rss
+        candidate.swap_kb = number(status, b"VmSwap:") or 0
+        candidate.uid = number(status, b"Uid:")
+        candidate.oom_score_adj = whole(slurp(folder + "/oom_score_adj", 16)) or 0
+        candidate.cmdline = text((slurp(folder + "/cmdline", _COMMAND_LENGTH) or b"").replace(b"\0", b" ").strip())
+        try:
+            candidate.exe = os.readlink(folder + "/exe")
+        except OSError:
+            candidate.exe = None
+        cgroup = self._hierarchy.of(slurp(folder + "/cgroup", 4096) or b"")
+        candidate.cgroup = cgroup
+        if cgroup is not None:
+            self._of_cgroup(candidate, cgroup)
+        held = self._held.get(pid)
+        if held is not None and now - held[0] >= 0.1:
+            candidate.growth_kb_per_second = round((rss + candidate.swap_kb - held[1]) / (now - held[0]), 1)
+        return candidate
+
+    def remember(self, pids: list[int]) -> None:
+        """What the largest hold now, to know later how they grew."""
+        now = time.monotonic()
+        held = {}
+        for _, pid in self.scores(pids)[:MOST_CLOSELY]:
+            status = slurp(f"{self._proc}{pid}/status", 4096)
+            rss = number(status, b"VmRSS:") if status else None
+            if rss is not None and status:
+                held[pid] = (now, rss + (number(status, b"VmSwap:") or 0))
+        self._held = held
+        self.held_seconds = now
+
+    def forget(self) -> None:
+        """Nothing is close any more."""
+        self._held = {}
+        self._scanned = {}
+
+    def _living_thread(self, folder: str) -> bytes:
+        try:
+            names = os.listdir(folder + "/task")
+        except OSError:
+            return b""
+        for name in names[:64]:
+            status = slurp(f"{folder}/task/{name}/status", 4096)
+            if status and b"VmRSS:" in status:
+                return status
+        return b""
+
+    def _of_cgroup(self, candidate: Candidate, cgroup: str) -> None:
+        """What its cgroups say: systemd's preference, memory.oom.group, and labels."""
+        path = cgroup.rstrip("/")
+        while path:
+            folder = self._hierarchy.mount + path
+            if not candidate.preference:
+                candidate.preference = _preference(folder)
+            if candidate.together is None and slurp(folder + "/memory.oom.group", 8) == b"1\n":
+                candidate.together = path
+            if path in self.labels and not candidate.labels:
+                candidate.labels = self.labels[path]
+            path = path.rpartition("/")[0]
+
+    def _scan_rate(self, cgroup: str | None) -> float | None:
+        if cgroup is None:
+            return None
+        now = time.monotonic()
+        pages = number(slurp(self._hierarchy.path(cgroup) + "/memory.stat", 8192) or b"", b"pgscan ")
+        if pages is None:
+            return None
+        then = self._scanned.setdefault(cgroup, (now, pages))
+        return (pages - then[1]) / (now - then[0]) if now > then[0] else None
+
+
+def comm_and_start(stat: bytes) -> tuple[str, int | None]:
+    """(comm, start in clock ticks since boot) of /proc/PID/stat; the name may hold anything, also `)`."""
+    begin, end = stat.find(b"("), stat.rfind(b")")
+    words = stat[end + 2 :].split()
+    return text(stat[begin + 1 : end]), whole(words[19]) if len(words) > 19 else None
+
+
+def text(content: bytes) -> str:
+    """Names are bytes that anybody may have chosen."""
+    return content.decode("utf-8", "replace")
+
+
+def _preference(folder: str) -> str:
+    for name, attributes in _PREFERENCES:
+        for attribute in attributes:
+            try:
+                if os.getxattr(folder, attribute) == b"1":
+                    return name
+            except OSError:
+                continue
+    return ""
+
+
+def label_table(content: bytes) -> Mapping[str, dict[str, str]]:
+    """`cgroup TAB key TAB value` lines of the labels program."""
+    table: dict[str, dict[str, str]] = {}
+    for line in content.split(b"\n"):
+        parts = line.split(b"\t", 2)
+        if len(parts) == 3:
+            table.setdefault(text(parts[0]), {})[text(parts[1])] = text(parts[2])
+    return table

@@ -1,0 +1,184 @@
+"""Whom, and how much of it: a process or the whole of what it belongs to."""
+
+from __future__ import annotations
+
+from oomlens.policy.candidate import Candidate, unit_of
+from oomlens.policy.match import matches
+from oomlens.policy.rankings import RANKINGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from oomlens.policy.settings import Scope
+
+# On the roads that are not about the last free memory, ending something smaller than this share of all cannot help.
+LEAST_SHARE_OTHER_ROADS = 0.03
+AVOID_POINTS = -500
+# A fork bomb: so many processes of one name, user and cgroup, that hold this much more than the largest other process.
+SWARM_COUNT = 100
+SWARM_TIMES = 2.0
+
+
+class Choice:
+    """The victim (None: nobody may be, `reason` says why), the object, the cgroup or the processes that it takes along, and the whole order."""
+
+    __slots__ = ("members", "object", "passed_over", "ranked", "reason", "target_cgroup", "victim")
+
+    def __init__(self) -> None:
+        self.victim: Candidate | None = None
+        self.object = "process"
+        self.target_cgroup: str | None = None
+        self.members: tuple[Candidate, ...] = ()
+        self.ranked: tuple[Candidate, ...] = ()
+        self.passed_over: tuple[tuple[Candidate, str], ...] = ()
+        self.reason: str | None = None
+
+
+def choose(
+    scope: Scope, candidates: Sequence[Candidate], all_kb: int, *, road: str, weights: Sequence[Mapping[str, Any]],
+    exempt: Sequence[Mapping[str, Any]], own_pid: int, limit_cgroup: str | None = None, stuck: Sequence[int] = (),
+) -> Choice:  # fmt: skip
+    """all_kb: memory and swap of the scope. limit_cgroup: the cgroup whose own limit is hit (its whole may be taken, nothing above it).
+
+    stuck: pids that did not end; they are not chosen again.
+    """
+    choice = Choice()
+    everyone = tuple(candidates)
+    terms = RANKINGS[scope.ranking]
+    for each in everyone:
+        found = list(terms(each, all_kb, everyone))
+        found += [(str(rule.get("why") or "rule"), int(rule["points"])) for rule in weights if fits(rule, each)]
+        if each.preference == "avoid":
+            found.append(("ManagedOOMPreference=avoid", AVOID_POINTS))
+        each.terms = tuple(found)
+        each.points = sum(points for _, points in found)
+    choice.ranked = tuple(sorted(everyone, key=lambda each: (-each.points, -each.rss_kb, -each.pid)))
+    allowed, passed = [], []
+    for each in choice.ranked:
+        why = why_not(each, exempt, own_pid, stuck)
+        if why is None:
+            allowed.append(each)
+        elif not allowed:
+            passed.append((each, why))
+    choice.passed_over = tuple(passed[:5])
+    if not allowed:
+        choice.reason = "nobody-may-be-ended"
+        return choice
+    victim = allowed[0]
+    if road != "exhaustion" and victim.rss_kb + victim.swap_kb < LEAST_SHARE_OTHER_ROADS * all_kb:
+        choice.reason = "nobody-large-enough"
+        return choice
+    choice.victim = victim
+    choice.members = (victim,)
+    _widen(scope, choice, everyone, allowed, limit_cgroup)
+    return choice
+
+
+def why_not(
+    each: Candidate, exempt: Sequence[Mapping[str, Any]], own_pid: int, stuck: Sequence[int] = ()
+) -> str | None:
+    """Why a process may never be chosen; None where it may."""
+    if each.pid == 1:
+        return "PID 1"
+    if each.pid == own_pid:
+        return "the guard"
+    if each.oom_score_adj <= -1000:
+        return "oom_score_adj -1000"
+    if each.preference == "omit":
+        return "ManagedOOMPreference=omit"
+    if each.pid in stuck:
+        return "did not end"
+    for rule in exempt:
+        if fits(rule, each):
+            return str(rule.get("why") or "exempt")
+    return None
+
+
+def fits(rule: Mapping[str, Any], each: Candidate) -> bool:
+    """Whether all that the rule names is so. What cannot be read does not fit."""
+    if "name" in rule and not matches(rule["name"], each.comm):
+        return False
+    if "cmdline" in rule and not matches(rule["cmdline"], each.cmdline):
+        return False
+    if "exe" in rule and (each.exe is None or not matches(rule["exe"], each.exe)):
+        return False
+    if "cgroup" in rule and (each.cgroup is None or not matches(rule["cgroup"], each.cgroup)):
+        return False
+    if "unit" in rule:
+        unit = unit_of(each.cgroup)
+        if unit is None or not matches(rule["unit"], unit):
+            return False
+    if "uid" in rule and each.uid != rule["uid"]:
+        return False
+    if "label" in rule:
+        key, pattern = rule["label"]
+        return key in each.labels and matches(pattern, each.labels[key])
+    return True
+
+
+def needs(rules: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What has to be read of every candidate for these rules."""
+    return {key for rule in rules for key in rule}
+
+
+def _widen(
+    scope: Scope, choice: Choice, everyone: tuple[Candidate, ...], allowed: Sequence[Candidate], limit: str | None
+) -> None:
+    """From the process to its whole, where that was asked for or the kernel would do so; never over one that may not be ended."""
+    victim = choice.victim
+    assert victim is not None
+    wanted = scope.object
+    target = victim.together if wanted == "auto" else above(victim.cgroup, wanted)
+    if target is not None and limit is not None and not (target + "/").startswith(limit.rstrip("/") + "/"):
+        target = None
+    if target not in (None, "", "/"):
+        assert target is not None
+        inside = [each for each in everyone if each.cgroup is not None and (each.cgroup + "/").startswith(target + "/")]
+        spared = [each for each in inside if each not in allowed]
+        if spared:
+            choice.reason = "whole-holds-one-that-is-spared"
+            return
+        choice.members = tuple(inside)
+        choice.target_cgroup = target
+        choice.object = "cgroup" if wanted == "auto" else wanted
+        return
+    if wanted == "auto":
+        swarm = [
+            each for each in allowed if (each.comm, each.uid, each.cgroup) == (victim.comm, victim.uid, victim.cgroup)
+        ]
+        others = [each for each in allowed if each not in swarm]
+        largest = max((each.rss_kb + each.swap_kb for each in others), default=0)
+        held = sum(each.rss_kb + each.swap_kb for each in swarm)
+        if len(swarm) >= SWARM_COUNT and held >= SWARM_TIMES * largest and victim.rss_kb * 10 < held:
+            choice.members = tuple(swarm)
+            choice.object = "swarm"
+
+
+def above(cgroup: str | None, wanted: str) -> str | None:
+    """The cgroup of that kind which a path lies in: "cgroup" is the path itself, "unit", "session" and "container" the innermost of theirs."""
+    if cgroup is None or wanted in ("auto", "process"):
+        return None
+    if wanted == "cgroup":
+        return cgroup
+    parts = cgroup.split("/")
+    for end in range(len(parts), 0, -1):
+        name = parts[end - 1]
+        if _is(wanted, name, parts[: end - 1]):
+            return "/".join(parts[:end])
+    return None
+
+
+def _is(wanted: str, name: str, parents: Sequence[str]) -> bool:
+    if wanted == "unit":
+        return name.endswith((".service", ".scope")) and not (name.startswith("user@") or name == "init.scope")
+    if wanted == "session":
+        return name.startswith("session-") and name.endswith(".scope")
+    identity = name.removesuffix(".scope").rpartition("-")[2]
+    known = name.startswith(("docker-", "libpod-", "crio-", "cri-containerd-", "lxc.payload.", "nspawn-"))
+    bare = any(
+        parent in ("docker", "libpod_parent", "kubepods", "burstable", "besteffort", "lxc", "actions_job")
+        for parent in parents[-3:]
+    )
+    return (known and not name.startswith("libpod-conmon-")) or (bare and len(identity) >= 32)  # an engine's id

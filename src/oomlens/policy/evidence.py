@@ -1,0 +1,19 @@
+"""One comparison behind a decision."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Evidence = tuple[str, float | int | str | None, str, float | int | str]
+    """(name with its unit, value, "<=" | ">=" | "in", bound)"""
+
+
+class Verdict:
+    """A detector's answer: act now, by this signal, because of these. `strength`: 0 holds, 1 SIGTERM, 2 SIGKILL at once."""
+
+    __slots__ = ("evidence", "road", "strength")
+
+    def __init__(self, road: str, strength: int, evidence: tuple[Evidence, ...]) -> None:
+        self.road = road
+        self.strength = strength
+        self.evidence = evidence
