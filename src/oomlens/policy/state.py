@@ -15,14 +15,14 @@ KILL = "kill"  # SIGKILL was sent, it is not gone yet
 SETTLE = "settle"  # gone; its memory is still coming back
 _NUMBERS = (
     "before_kb", "best_kb", "best_seconds", "fall_kb_per_second", "falling_since", "fill_kb_per_second", "grace_used", "harm_since",
-    "harmed", "phase", "phase_seconds", "road", "thrash_since", "warned",
+    "harmed", "last_fall_kb_per_second", "phase", "phase_seconds", "road", "thrash_since", "warned",
 )  # fmt: skip
 
 
 class State:
     """Changed by `step` alone, which gives a new one.
 
-    fill_kb_per_second: how fast memory goes, smoothed over seconds; fall_kb_per_second: in the last interval alone.
+    fill_kb_per_second: how fast memory goes, smoothed over seconds; fall_kb_per_second: in the last two intervals, the slower one.
     falling_since, thrash_since, harm_since: since when that has held without a break, or None; harmed: the cgroup that suffers.
     before_kb: available when it acted. best_kb, best_seconds: the most since the victim was gone, and when. grace_used: seconds, pressure counted.
     """
@@ -33,6 +33,7 @@ class State:
         self.sample: Sample | None = None
         self.fill_kb_per_second = 0.0
         self.fall_kb_per_second = 0.0
+        self.last_fall_kb_per_second = 0.0
         self.falling_since: float | None = None
         self.thrash_since: float | None = None
         self.harm_since: float | None = None
@@ -48,10 +49,24 @@ class State:
 
 
 def copy(state: State) -> State:
-    """The same, to be changed."""
+    """The same, to be changed. Written out: it is done at every look."""
     other = State()
-    for name in State.__slots__:
-        setattr(other, name, getattr(state, name))
+    other.sample = state.sample
+    other.fill_kb_per_second = state.fill_kb_per_second
+    other.fall_kb_per_second = state.fall_kb_per_second
+    other.last_fall_kb_per_second = state.last_fall_kb_per_second
+    other.falling_since = state.falling_since
+    other.thrash_since = state.thrash_since
+    other.harm_since = state.harm_since
+    other.harmed = state.harmed
+    other.warned = state.warned
+    other.phase = state.phase
+    other.phase_seconds = state.phase_seconds
+    other.grace_used = state.grace_used
+    other.road = state.road
+    other.before_kb = state.before_kb
+    other.best_kb = state.best_kb
+    other.best_seconds = state.best_seconds
     return other
 
 

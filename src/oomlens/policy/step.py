@@ -107,12 +107,15 @@ def _measure(scope: Scope, state: State, sample: Sample) -> None:
     """Rates, and since when the signs of thrash and harm have held."""
     then = state.sample
     if then is None or not 0 < sample.seconds - then.seconds < PAUSE_SECONDS or then.total_kb != sample.total_kb:
-        state.fill_kb_per_second = state.fall_kb_per_second = 0.0
+        state.fill_kb_per_second = state.fall_kb_per_second = state.last_fall_kb_per_second = 0.0
         state.falling_since = state.thrash_since = state.harm_since = None
         return
     seconds = sample.seconds - then.seconds
     lost = (then.available_kb + then.swap_free_kb) - (sample.available_kb + sample.swap_free_kb)
-    state.fall_kb_per_second = max(0.0, lost / seconds)
+    fall = max(0.0, lost / seconds)
+    # Of two intervals the slower one: a short burst is no leak.
+    state.fall_kb_per_second = min(fall, state.last_fall_kb_per_second)
+    state.last_fall_kb_per_second = fall
     weight = seconds / (seconds + SMOOTH_SECONDS)
     state.fill_kb_per_second += (lost / seconds - state.fill_kb_per_second) * weight
     if state.fill_kb_per_second * SMOOTH_SECONDS < sample.total_kb * 0.005:
@@ -185,8 +188,8 @@ def _follow(scope: Scope, state: State, sample: Sample, *, alive: bool) -> list[
     then = state.sample
     seconds = sample.seconds - then.seconds if then is not None else 0.0
     stalled = rate(sample.memory_stall_us, then.memory_stall_us if then is not None else None, seconds)
-    # At a tenth of the time stalled the grace is half as long, at half of it a sixth.
-    state.grace_used += min(seconds, 1.0) * (1 + 10 * min(1.0, (stalled or 0.0) / 1e6))
+    # Where everybody stands still all the time, the grace is a fifth as long.
+    state.grace_used += min(seconds, 1.0) * (1 + 4 * min(1.0, (stalled or 0.0) / 1e6))
     last = int(level_kb(scope.kill, sample.total_kb) * LAST_SHARE)
     if sample.available_kb <= last:
         evidence: tuple[Evidence, ...] = (("available_kb", sample.available_kb, "<=", last),)

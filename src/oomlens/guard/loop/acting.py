@@ -38,6 +38,7 @@ _STEP_SECONDS = 0.5
 _LOGGED = 5
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
+_SMALL_SHARE = 0.10
 
 
 class Acting:
@@ -163,7 +164,7 @@ class Acting:
         pids = reader.pids()
         most: int | None = MOST_CLOSELY
         scanned = scope.ranking == "pressure"
-        if scope.ranking in ("cgroup", "pressure") or len(pids) > self._rest_count + _MANY_MORE:
+        if scope.ranking in ("cgroup", "pressure"):
             most = None
         else:
             lift = max((int(rule["points"]) for rule in table["weights"]), default=0)
@@ -184,7 +185,14 @@ class Acting:
             )  # fmt: skip
 
         choice = decide(found)
-        if choice.victim is None and most is not None and len(pids) > most:
+        victim = choice.victim
+        # Many more processes than at rest and nobody among them who is large: a fork bomb is seen only in all of them.
+        swarm = (
+            len(pids) > self._rest_count + _MANY_MORE
+            and victim is not None
+            and victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb
+        )
+        if (victim is None or swarm) and most is not None and len(pids) > most:
             found = self._candidates.read(pids, most=None, scanned=scanned)
             choice = decide(found)
         if choice.target_cgroup is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oomlens.guard.loop.cgroups import Hierarchy
 
 # Read closely: so many of the highest scores. All of them where a rule can lift one from below.
-MOST_CLOSELY = 24
+MOST_CLOSELY = 16
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
@@ -31,6 +31,8 @@ class Candidates:
         self._scanned: dict[str, tuple[float, int]] = {}
         self.held_seconds = 0.0
         self.labels: dict[str, dict[str, str]] = {}
+        # (preference, the nearest oom.group, labels) of a cgroup path, for one reading.
+        self._known: dict[str, tuple[str, str | None, Mapping[str, str]]] = {}
         self.count = 0
 
     def scores(self, pids: list[int]) -> list[tuple[int, int]]:
@@ -58,6 +60,7 @@ class Candidates:
         """The candidates among these processes, closely read; most: of how many (None: of all)."""
         scores = self.scores(pids)
         now = time.monotonic()
+        self._known = {}
         found = []
         for score, pid in scores[:most]:
             candidate = self.one(pid, score, now)
@@ -131,16 +134,19 @@ class Candidates:
 
     def _of_cgroup(self, candidate: Candidate, cgroup: str) -> None:
         """What its cgroups say: systemd's preference, memory.oom.group, and labels."""
-        path = cgroup.rstrip("/")
-        while path:
+        candidate.preference, candidate.together, candidate.labels = self._says(cgroup.rstrip("/"))
+
+    def _says(self, path: str) -> tuple[str, str | None, Mapping[str, str]]:
+        if not path:
+            return "", None, {}
+        if path not in self._known:
             folder = self._hierarchy.mount + path
-            if not candidate.preference:
-                candidate.preference = _preference(folder)
-            if candidate.together is None and slurp(folder + "/memory.oom.group", 8) == b"1\n":
-                candidate.together = path
-            if path in self.labels and not candidate.labels:
-                candidate.labels = self.labels[path]
-            path = path.rpartition("/")[0]
+            preference, together, labels = self._says(path.rpartition("/")[0])
+            own = _preference(folder)
+            if slurp(folder + "/memory.oom.group", 8) == b"1\n":
+                together = path
+            self._known[path] = (own or preference, together, self.labels.get(path) or labels)
+        return self._known[path]
 
     def _scan_rate(self, cgroup: str | None) -> float | None:
         if cgroup is None:

@@ -55,7 +55,7 @@ class Loop:
         self.watched: dict[str, Watched] = {}
         self.fill_kb = fill_rate_kb(os.cpu_count() or 1)
         self.wakeups = 0
-        self.ending = self.reload = False
+        self.ending = self.reload = self._groups = False
         self._poll = select.poll()
         self._found_seconds = self._state_seconds = float("-inf")
         self._signals = self._wakeup()
@@ -79,6 +79,7 @@ class Loop:
     def find_scopes(self) -> None:
         """Scopes that have come or gone; those that stay keep their state."""
         self._found_seconds = time.monotonic()
+        self._groups = any(row["cgroup"] for row in self.table["scopes"])
         wanted = scopes_of(self.table, self.hierarchy)
         names = {scope.name for _, scope in wanted}
         for name in [name for name in self.watched if name not in names]:
@@ -106,9 +107,7 @@ class Loop:
     def turn(self) -> float:
         """One look at every scope whose time has come; how many seconds may pass until the next."""
         now = time.monotonic()
-        if now - self._found_seconds >= _FIND_SECONDS and len(self.table["scopes"]) > (
-            1 if "" in self._cgroups() else 0
-        ):
+        if self._groups and now - self._found_seconds >= _FIND_SECONDS:
             self.find_scopes()
         for watched in list(self.watched.values()):
             if now >= watched.next_seconds:
@@ -123,9 +122,6 @@ class Loop:
         if self.supervisor.watchdog_seconds is not None:
             ends.append(now + self.supervisor.watchdog_seconds)
         return max(0.0, min(ends, default=now + 1.0) - time.monotonic())
-
-    def _cgroups(self) -> list[str]:
-        return [row["cgroup"] for row in self.table["scopes"]]
 
     def _look(self, watched: Watched) -> None:
         sample = watched.look(self.hierarchy)
