@@ -39,7 +39,8 @@ def around(*, root: str, preset: str | None, dry_run: bool, environment: Mapping
         state = f"{home}/oomlens"
     if root != "/":
         run_dir = root.rstrip("/") + run_dir
-    return Around(this_program(), run_dir, root, dry_run, preset, state)
+    total_kb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024 if root == "/" else None
+    return Around(this_program(), run_dir, root, dry_run, preset, state, total_kb)
 
 
 def this_program() -> list[str]:

@@ -34,6 +34,7 @@ class Around(NamedTuple):
     dry_run: bool = False
     preset: str | None = None
     state_dir: str | None = None  # where a user's own guard logs; None: as configured
+    total_kb: int | None = None  # this machine's memory; None: the limits must be sane on every machine
 
 
 def user_id_here(name: str) -> int | None:
@@ -63,7 +64,7 @@ def make_table(file: str | None, content: bytes, around: Around, user_id: UserId
     values = {field.id: field.kind.read(field.default) for field in FIELDS} | dict(preset.values) | dict(parts.values)
     values["", "preset"] = name
     steps = parts.steps if parts.steps is not None else preset.steps or ()
-    scopes = _scopes(parts, preset, values, steps, report)
+    scopes = _scopes(parts, preset, values, steps, report, around.total_kb)
     if not scopes:
         report.at_key(
             ("machine",), message("nothing is watched"), message("add a [[scope]], or take out machine = false")
@@ -119,13 +120,18 @@ def _machine(values: Mapping[FieldId, Any], around: Around, file: str | None) ->
 
 
 def _scopes(
-    parts: Parts, preset: Parts, values: Mapping[FieldId, Any], steps: Sequence[Step], report: Report
+    parts: Parts,
+    preset: Parts,
+    values: Mapping[FieldId, Any],
+    steps: Sequence[Step],
+    report: Report,
+    total_kb: int | None,
 ) -> list[Table]:
     """The machine, the preset's scopes (but those that the file names anew), the file's."""
     found: list[Table] = []
     if values["", "machine"]:
         found.append(_scope("machine", "", values, steps))
-        _order(found[-1], parts.values, (), report)
+        _order(found[-1], parts.values, (), report, (total_kb,) if total_kb else _TOTALS_KB)
     named = {scope.name for scope in parts.scopes}
     ours: list[tuple[ScopePart, bool]] = [(scope, False) for scope in preset.scopes if scope.name not in named]
     ours += [(scope, True) for scope in parts.scopes]
@@ -133,7 +139,7 @@ def _scopes(
         own = {**values, **scope.values}
         found.append(_scope(scope.name, scope.cgroup, own, steps if scope.steps is None else scope.steps))
         if from_file:
-            _order(found[-1], scope.values, scope.path, report)
+            _order(found[-1], scope.values, scope.path, report, _TOTALS_KB)
     return found
 
 
@@ -147,13 +153,13 @@ def _scope(name: str, cgroup: str, values: Mapping[FieldId, Any], steps: Sequenc
     return row
 
 
-def _order(scope: Table, own: Mapping[FieldId, Any], path: Path, report: Report) -> None:
-    """kill ≤ term ≤ warn, on every size of machine. Told where the file says one of the two."""
+def _order(scope: Table, own: Mapping[FieldId, Any], path: Path, report: Report, totals_kb: Sequence[int]) -> None:
+    """kill ≤ term ≤ warn, on these sizes of machine. Told where the file says one of the two."""
     for lower, upper in (("kill", "term"), ("term", "warn")):
         said = [key for key in (lower, upper) if ("memory", key) in own]
         if not said:
             continue
-        for total in _TOTALS_KB:
+        for total in totals_kb:
             low, high = level_at(scope[lower], total), level_at(scope[upper], total)
             if low > high + 1:
                 report.at_value(
@@ -163,6 +169,10 @@ def _order(scope: Table, own: Mapping[FieldId, Any], path: Path, report: Report)
                     lower=lower, low=size_text(low), upper=upper, high=size_text(high), total=size_text(total),
                 )  # fmt: skip
                 break
+    for key in ("kill", "term"):
+        if ("memory", key) in own and level_at(scope[key], totals_kb[0]) > 0.9 * totals_kb[0]:
+            text = message("memory.{key} is nearly all memory, so it would always act")
+            report.at_value((*path, "memory", key), text, message("write a smaller amount"), key=key)
     if scope["swap_kill"] > scope["swap_term"]:
         said = [key for key in ("kill", "term") if ("swap", key) in own]
         if said:
