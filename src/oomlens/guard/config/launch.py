@@ -15,7 +15,9 @@ import oomlens
 from oomlens.guard.config.table import Around
 
 Execute = Callable[[str, Sequence[str]], object]
-_CODE = "import sys; sys.path.append(sys.argv.pop(1)); from oomlens.cli.main import main; sys.exit(main(sys.argv[1:]))"
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from oomlens.cli.main import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 class LaunchError(Exception):

@@ -32,7 +32,8 @@ class Problem(NamedTuple):
 
     def told(self, file: str, tr: Translate) -> str:
         """`FILE:LINE:COLUMN: what is wrong; what to try`."""
-        shown = {name: short(value) for name, value in self.values.items()}
+        # `what` is a path that has to be typed again.
+        shown = {name: visible(str(value)) if name == "what" else short(value) for name, value in self.values.items()}
         where = visible(file) if self.place is None else f"{visible(file)}:{self.place.line}:{self.place.column}"
         return f"{where}: {tr(self.text).format(**shown)}; {tr(self.hint).format(**shown)}"
 

@@ -139,7 +139,8 @@ def _scopes(
         own = {**values, **scope.values}
         found.append(_scope(scope.name, scope.cgroup, own, steps if scope.steps is None else scope.steps))
         if from_file:
-            _order(found[-1], scope.values, scope.path, report, _TOTALS_KB)
+            # A limit that is sane for the machine may be more than a cgroup has: what it takes over is judged too.
+            _order(found[-1], {**parts.values, **scope.values}, scope.path, report, _TOTALS_KB)
     return found
 
 
@@ -155,6 +156,7 @@ def _scope(name: str, cgroup: str, values: Mapping[FieldId, Any], steps: Sequenc
 
 def _order(scope: Table, own: Mapping[FieldId, Any], path: Path, report: Report, totals_kb: Sequence[int]) -> None:
     """kill ≤ term ≤ warn, on these sizes of machine. Told where the file says one of the two."""
+    before = len(report.problems)
     for lower, upper in (("kill", "term"), ("term", "warn")):
         said = [key for key in (lower, upper) if ("memory", key) in own]
         if not said:
@@ -170,7 +172,11 @@ def _order(scope: Table, own: Mapping[FieldId, Any], path: Path, report: Report,
                 )  # fmt: skip
                 break
     for key in ("kill", "term"):
-        if ("memory", key) in own and level_at(scope[key], totals_kb[0]) > 0.9 * totals_kb[0]:
+        if (
+            ("memory", key) in own
+            and len(report.problems) == before
+            and any(level_at(scope[key], total) > 0.9 * total for total in totals_kb)
+        ):
             text = message("memory.{key} is nearly all memory, so it would always act")
             report.at_value((*path, "memory", key), text, message("write a smaller amount"), key=key)
     if scope["swap_kill"] > scope["swap_term"]:
