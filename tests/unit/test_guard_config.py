@@ -18,6 +18,7 @@ from oomlens.guard.config.fields import FIELDS, PRESETS
 from oomlens.guard.config.places import places_of
 from oomlens.guard.config.presets import PRESETS as PRESET_ROWS
 from oomlens.guard.config.problems import ConfigError
+from oomlens.guard.config.reference import preset_rows, rows
 from oomlens.guard.config.schema import schema
 from oomlens.guard.config.show import shown
 from oomlens.guard.config.table import Around, make_table
@@ -343,3 +344,11 @@ def test_the_schema_allows_what_the_checker_takes(text: str) -> None:
     except ConfigError:
         return
     jsonschema.validate(tomllib.loads(text), schema())
+
+
+def test_the_manual_has_every_key_and_its_example_is_good() -> None:
+    manual = (DOCS / "guard.md").read_text(encoding="utf-8")
+    for part in (rows(), preset_rows()):
+        assert "\n".join(part) in manual
+    example = manual.split("```toml\n")[1].split("```")[0]
+    assert [row["name"] for row in table(example)["scopes"]] == ["machine", "web"]
