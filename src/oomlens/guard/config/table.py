@@ -135,12 +135,13 @@ def _scopes(
     named = {scope.name for scope in parts.scopes}
     ours: list[tuple[ScopePart, bool]] = [(scope, False) for scope in preset.scopes if scope.name not in named]
     ours += [(scope, True) for scope in parts.scopes]
+    possible = tuple(size for size in _TOTALS_KB if total_kb is None or size <= total_kb) or _TOTALS_KB[-1:]
     for scope, from_file in ours:
         own = {**values, **scope.values}
         found.append(_scope(scope.name, scope.cgroup, own, steps if scope.steps is None else scope.steps))
         if from_file:
             # A limit that is sane for the machine may be more than a cgroup has: what it takes over is judged too.
-            _order(found[-1], {**parts.values, **scope.values}, scope.path, report, _TOTALS_KB)
+            _order(found[-1], {**parts.values, **scope.values}, scope.path, report, possible)
     return found
 
 
