@@ -153,7 +153,17 @@ def test_where_a_guard_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (place.run_dir, place.state_dir) == ("/run/user/1000/oomlens/guard", "/home/a/.local/state/oomlens")
     assert make_table(None, b"", place)["log_file"] == "/home/a/.local/state/oomlens/guard.jsonl"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert around(root="/x", preset=None, dry_run=False, environment={}).run_dir == "/x/run/oomlens/guard"
+    elsewhere = around(root="/x", preset=None, dry_run=False, environment={})
+    assert elsewhere.run_dir == "/x/run/oomlens/guard"
+    assert make_table(None, b"", elsewhere)["log_file"] == "/x/var/log/oomlens/guard.jsonl"
+
+
+def test_a_log_folder_that_cannot_be_made_does_not_stop_the_guard(folder: Path) -> None:
+    (folder / "state").write_text("a file", encoding="utf-8")
+    table = make_table(None, b"", Around(["x"], str(folder / "run"), state_dir=str(folder / "state")))
+    started: list[Sequence[str]] = []
+    become_loop(table, lambda _, argv: started.append(argv))
+    assert len(started) == 1
 
 
 def test_the_program_starts_itself_again_from_anywhere(folder: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ class LaunchError(Exception):
 
 def around(*, root: str, preset: str | None, dry_run: bool, environment: Mapping[str, str]) -> Around:
     """What the table needs to know of this process. A user's own guard lives in the user's folders."""
+    state: str | None = None
     if os.geteuid() == 0:
-        run_dir, state = "/run/oomlens/guard", None
+        run_dir = "/run/oomlens/guard"
     else:
         run_dir = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
         run_dir += "/oomlens/guard"
@@ -41,6 +43,7 @@ def around(*, root: str, preset: str | None, dry_run: bool, environment: Mapping
         state = f"{home}/oomlens"
     if root != "/":
         run_dir = root.rstrip("/") + run_dir
+        state = root.rstrip("/") + "/var/log/oomlens"
     total_kb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024 if root == "/" else None
     return Around(this_program(), run_dir, root, dry_run, preset, state, total_kb)
 
@@ -98,8 +101,9 @@ def become_loop(table: Mapping[str, Any], execute: Execute | None = None, loop: 
     """Takes the lock and becomes the loop; returns only where `execute` does. Raises LaunchError."""
     make_folder(table["run_dir"])
     if table["log_file"]:
-        # The loop only appends: it says by itself where it cannot.
-        Path(table["log_file"]).parent.mkdir(parents=True, exist_ok=True)
+        # A guard without its log is better than none; the loop says where it cannot write.
+        with suppress(OSError):
+            Path(table["log_file"]).parent.mkdir(parents=True, exist_ok=True)
     lock = take_lock(table["run_dir"])
     descriptor = handed_over(table)
     program = loop or _package() / "guard" / "loop" / "__main__.py"

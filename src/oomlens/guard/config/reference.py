@@ -28,8 +28,8 @@ def rows() -> Iterator[str]:
     yield _row("[[protect]] [[prefer]] points", fields.POINTS.unit, f"`{fields.DEFAULT_POINTS}`", fields.POINTS_ABOUT)
     yield _row("[[protect]] [[prefer]] why", "text", "", fields.WHY_ABOUT)
     yield _row("[[protect]] never", "true | false", "`false`", fields.NEVER_ABOUT)
-    for key in fields.STEP_KEYS:
-        yield _row(f"[[step]] {key.key}", key.kind.unit, "", f"{key.about} ({', '.join(key.allowed)})")
+    for step in fields.STEP_KEYS:
+        yield _row(f"[[step]] {step.key}", step.kind.unit, "", f"{step.about} ({', '.join(step.allowed)})")
 
 
 def preset_rows() -> Iterator[str]:
