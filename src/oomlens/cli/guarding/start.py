@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 
 from oomlens.cli.terminal import ExitCode, say
 from oomlens.i18n import Translate
@@ -24,6 +25,14 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
             "not root: it can end your own processes only and may react later; for the whole: sudo oomlens guard"
         )
         say(limits)
+    if not any(name in os.environ for name in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID")):
+        table["log_stdout"] = True  # started by hand: its events are what the person waits for
+        hint = tr(
+            "watching; events come as JSON lines, for reading: oomlens guard | oomlens guard log -; Ctrl-C ends it"
+        )
+        say(hint)
+    # Compiled here and kept where the folder allows it: a loop that compiles itself holds 1 MB more for ever.
+    import_module("oomlens.guard.loop.run")
     sys.stdout.flush()
     sys.stderr.flush()
     try:

@@ -33,6 +33,7 @@ class Candidates:
         self._held: dict[int, tuple[float, int]] = {}
         self._scanned: dict[str, tuple[float, int]] = {}
         self.held_seconds = float("-inf")
+        self._own_pids = _link(self._proc + "self/ns/pid")
         self._seen: frozenset[int] = frozenset()
         self._near: frozenset[int] = frozenset()
         self.labels: dict[str, dict[str, str]] = {}
@@ -103,10 +104,9 @@ class Candidates:
         candidate.uid = number(status, b"Uid:")
         candidate.oom_score_adj = whole(slurp(folder + "/oom_score_adj", 16)) or 0
         candidate.cmdline = text((slurp(folder + "/cmdline", _COMMAND_LENGTH) or b"").replace(b"\0", b" ").strip())
-        try:
-            candidate.exe = os.readlink(folder + "/exe")
-        except OSError:
-            candidate.exe = None
+        # In a container of its own a program may lie at any path, also at sshd's.
+        if _link(folder + "/ns/pid") == self._own_pids:
+            candidate.exe = _link(folder + "/exe")
         cgroup = self._hierarchy.of(slurp(folder + "/cgroup", 4096) or b"")
         candidate.cgroup = cgroup
         if cgroup is not None:
@@ -174,6 +174,13 @@ class Candidates:
             return None
         then = self._scanned.setdefault(cgroup, (now, pages))
         return (pages - then[1]) / (now - then[0]) if now > then[0] else None
+
+
+def _link(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
 
 
 def comm_and_start(stat: bytes) -> tuple[str, int | None]:

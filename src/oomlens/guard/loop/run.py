@@ -282,6 +282,12 @@ def main(fd: int) -> int:
     while chunk := os.read(fd, 1 << 20):
         content += chunk
     os.close(fd)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)  # the lock is ours, not a hook's
+            except OSError:
+                continue
     table: dict[str, Any] = marshal.loads(content)  # noqa: S302 — written by our own launcher
     del content
     if table["nice"] is not None:
