@@ -134,6 +134,8 @@ def _widen(
     assert victim is not None
     wanted = scope.object
     target = victim.together if wanted == "auto" else above(victim.cgroup, wanted)
+    if target is not None and not ((victim.cgroup or "") + "/").startswith(target + "/"):
+        target = None  # what is said of it is not of where it lies now
     if target is not None and limit is not None and not (target + "/").startswith(limit.rstrip("/") + "/"):
         target = None
     if target not in (None, "", "/"):

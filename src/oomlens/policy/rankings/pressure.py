@@ -18,8 +18,8 @@ def gather(everyone: tuple[Candidate, ...]) -> Mapping[str, float]:
     scanned: dict[str, float] = {}
     for each in everyone:
         if each.cgroup is not None and each.scanned_pages_per_second is not None:
-            scanned[each.cgroup] = each.scanned_pages_per_second
-    total = sum(scanned.values())
+            scanned[each.cgroup] = max(scanned.get(each.cgroup, 0.0), each.scanned_pages_per_second)
+    total = sum(sorted(scanned.values()))  # whatever the order of the list
     return {cgroup: pages / total for cgroup, pages in scanned.items()} if total > 0 else {}
 
 
