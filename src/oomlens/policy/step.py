@@ -26,6 +26,10 @@ STEADY_SECONDS = 2.0
 WARN_SHARE = 0.5
 # After a pause of so many seconds more than was asked for (a suspend, a stopped machine), rates mean nothing.
 PAUSE_SECONDS = 30.0
+# A warning is over when so many times its limit is there.
+RECOVERED_TIMES = 1.25
+# Where everybody stands still all the time, the grace runs faster by so many times.
+GRACE_STALL_TIMES = 4.0
 # Swap whose size differs by more than this was added or taken away.
 RESIZED_SHARE = 0.10
 # Below this share of the kill level there is no time left for a grace.
@@ -180,7 +184,7 @@ def _warn(scope: Scope, state: State, sample: Sample) -> list[Decision]:
         state.warned = True
         return [Decision("warn", "exhaustion", 0, evidence, left)]
     # Hysteresis: over only when a quarter more than the warning level is there (of memory, or of swap), and it no longer falls.
-    much = sample.available_kb > 1.25 * limit or swap_share > 1.25 * 2 * scope.swap_term
+    much = sample.available_kb > RECOVERED_TIMES * limit or swap_share > RECOVERED_TIMES * 2 * scope.swap_term
     if state.warned and not evidence and much and state.falling_since is None:
         state.warned = False
         return [Decision("recovered")]
@@ -204,7 +208,7 @@ def _follow(scope: Scope, state: State, sample: Sample, *, alive: bool) -> list[
         return []
     stalled = rate(sample.memory_stall_us, then.memory_stall_us if then is not None else None, seconds)
     # Where everybody stands still all the time, the grace is a fifth as long.
-    state.grace_used += min(seconds, 1.0) * (1 + 4 * min(1.0, (stalled or 0.0) / 1e6))
+    state.grace_used += min(seconds, 1.0) * (1 + GRACE_STALL_TIMES * min(1.0, (stalled or 0.0) / 1e6))
     last = int(level_kb(scope.kill, sample.total_kb) * LAST_SHARE)
     if sample.available_kb <= last:
         evidence: tuple[Evidence, ...] = (("available_kb", sample.available_kb, "<=", last),)
