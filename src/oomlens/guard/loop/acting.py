@@ -36,7 +36,8 @@ _GROW_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 # A step before the kill gets so long to help, while more than the kill level is left.
 _STEP_SECONDS = 0.5
-_LOGGED = 5
+# So many candidates are told of each decision, so that it can be decided again, also by other rules.
+_LOGGED = 64
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
 _SMALL_SHARE = 0.10
@@ -179,7 +180,7 @@ class Acting:
         found = self._candidates.read(self._candidates.likely(pids) if quick else pids, most=most, scanned=scanned)
         all_kb = sample.total_kb + sample.swap_total_kb
         now = time.monotonic()
-        stuck = [pid for pid, until in self._stuck.items() if until > now]
+        stuck = self._not_ended()
         limit = reader.cgroup_root or None
 
         def decide(candidates: Sequence[Candidate]) -> Choice:
@@ -203,6 +204,10 @@ class Acting:
             others = [self._candidates.one(pid, 0, now) for pid in more]
             choice = decide([*found, *(each for each in others if each is not None)])
         return choice
+
+    def _not_ended(self) -> list[int]:
+        now = time.monotonic()
+        return [pid for pid, until in self._stuck.items() if until > now]
 
     def _take_steps(self, watched: Watched, at: str, sample: Sample, victim: Candidate | None = None) -> bool:
         """Whether one was taken now that may help."""
@@ -295,7 +300,8 @@ class Acting:
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
             passed_over=[{"pid": each.pid, "comm": each.comm, "why": text} for each, text in choice.passed_over],
-            took_ms=took_ms, looked_at=self._candidates.count, reason=why,
+            took_ms=took_ms, looked_at=self._candidates.count, reason=why, ranked=len(choice.ranked), stuck=self._not_ended(),
+            limit_cgroup=watched.reader.cgroup_root or None,
         )  # fmt: skip
 
     def _emit(
