@@ -19,6 +19,7 @@ MOST_CLOSELY = 16
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
+_KEPT_SECONDS = 10.0
 
 
 class Candidates:
@@ -107,7 +108,8 @@ class Candidates:
     def remember(self, pids: list[int]) -> None:
         """What the largest hold now, to know later how they grew."""
         now = time.monotonic()
-        held = {}
+        # Other scopes remember theirs here as well.
+        held = {pid: then for pid, then in self._held.items() if now - then[0] < _KEPT_SECONDS}
         for _, pid in self.scores(pids)[:MOST_CLOSELY]:
             status = slurp(f"{self._proc}{pid}/status", 4096)
             rss = number(status, b"VmRSS:") if status else None
