@@ -22,6 +22,7 @@ _NEAR_SECONDS = 2.0
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
+_KEPT_SECONDS = 10.0
 
 
 class Candidates:
@@ -119,7 +120,8 @@ class Candidates:
     def remember(self, pids: list[int]) -> None:
         """What the largest hold now, to know later how they grew."""
         now = time.monotonic()
-        held = {}
+        # Other scopes remember theirs here as well.
+        held = {pid: then for pid, then in self._held.items() if now - then[0] < _KEPT_SECONDS}
         scores = self.scores(pids)
         self._seen = frozenset(pids)
         self._near = frozenset(pid for _, pid in scores[:_NEAR])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from oomlens.guard.loop.files import Kept, number, slurp, stall_us, there, whole
+from oomlens.guard.loop.files import Kept, number, slurp, slurp_all, stall_us, there, whole
 from oomlens.policy.match import matches
 from oomlens.policy.sample import Sample
 
@@ -43,7 +43,7 @@ class Hierarchy:
         for line in content.split(b"\n"):
             parts = line.split(b":", 2)
             if len(parts) == 3 and ((not parts[1] and found is None) or b"memory" in parts[1].split(b",")):
-                found = parts[2].decode("utf-8", "replace")
+                found = os.fsdecode(parts[2])  # any bytes: it has to be a path again
         return found
 
     def find(self, patterns: list[str], most: int) -> list[str]:
@@ -70,7 +70,7 @@ class Hierarchy:
         while todo and seen < _MOST_FOLDERS:
             folder = todo.pop()
             seen += 1
-            found += [int(word) for word in (slurp(folder + "/cgroup.procs", 1 << 20) or b"").split() if word.isdigit()]
+            found += [int(word) for word in slurp_all(folder + "/cgroup.procs").split() if word.isdigit()]
             todo += [f"{folder}/{name}" for name in _folders(folder)]
         return found
 

@@ -47,7 +47,9 @@ def _escape(text: str) -> str:
             out.append(character)
         else:
             code = ord(character)
-            if code > 0xFFFF:
+            if 0xD800 <= code <= 0xDFFF:  # a byte that is not UTF-8, in a path
+                out.append("\ufffd")
+            elif code > 0xFFFF:
                 code -= 0x10000
                 out.append(f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}")
             else:
@@ -68,9 +70,12 @@ class Events:
         self._dry_run = table["dry_run"]
         self._path: str = table["log_file"]
         self._most_bytes: int = table["log_bytes"]
-        self._stdout: bool = table["log_stdout"]
+        self._stdout = _own_stdout() if table["log_stdout"] else -1
         self._log = -1
         self._bytes = 0
+        self._regular = False
+        # Descriptors whose last line was cut short: the next one begins with a newline, so that only one is lost.
+        self._cut: set[int] = set()
         self._kmsg = _opened(table["root"].rstrip("/") + "/dev/kmsg", os.O_WRONLY) if table["kmsg"] else -1
         self._journal = _journal() if table["journal"] else None
         self.lost = 0
@@ -93,8 +98,8 @@ class Events:
             **more,
         }
         line = (to_json(record) + "\n").encode("utf-8", "replace")
-        if self._stdout:
-            self._write(1, line)
+        if self._stdout >= 0:
+            self._write(self._stdout, line)
         if self._path:
             self._to_file(line)
         if self._journal is not None:
@@ -105,23 +110,34 @@ class Events:
             self.waiting.append(line)
 
     def _write(self, fd: int, line: bytes) -> None:
+        if fd in self._cut:
+            line = b"\n" + line
         try:
-            if os.write(fd, line) != len(line):
-                self.lost += 1
+            written = os.write(fd, line)
         except OSError:
             self.lost += 1
+            return
+        if written == len(line):
+            self._cut.discard(fd)
+        else:
+            self.lost += 1
+            self._cut.add(fd)
 
     def _to_file(self, line: bytes) -> None:
-        if self._log >= 0 and self._bytes + len(line) > self._most_bytes > 0:
+        if self._log >= 0 and self._regular and self._bytes + len(line) > self._most_bytes > 0:
             os.close(self._log)
+            self._cut.discard(self._log)
             self._log = -1
             try:
                 os.replace(self._path, self._path + ".1")
             except OSError:
-                self.lost += 1
+                self._most_bytes = 0  # it grows on rather than being opened anew for every line
         if self._log < 0:
             self._log = _opened(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
-            self._bytes = os.fstat(self._log).st_size if self._log >= 0 else 0
+            if self._log >= 0:
+                there_now = os.fstat(self._log)
+                self._bytes = there_now.st_size
+                self._regular = there_now.st_mode & 0o170000 == 0o100000  # a device is never renamed
         if self._log < 0:
             self.lost += 1
             return
@@ -151,7 +167,7 @@ class Events:
 
     def close(self) -> None:
         """Gives the descriptors back."""
-        for fd in (self._log, self._kmsg):
+        for fd in (self._log, self._kmsg, self._stdout):
             if fd >= 0:
                 os.close(fd)
         if self._journal is not None:
@@ -163,6 +179,19 @@ def _opened(path: str, flags: int) -> int:
         return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
     except OSError:
         return -1
+
+
+def _own_stdout() -> int:
+    """Standard output for writing without ever waiting: nobody who does not read (a pager, a journal without memory) may stop the guard."""
+    fd = _opened("/proc/self/fd/1", os.O_WRONLY | os.O_APPEND | os.O_NOCTTY)
+    if fd >= 0:
+        return fd
+    try:
+        fd = os.dup(1)  # a socket cannot be opened anew
+        os.set_blocking(fd, False)
+    except OSError:
+        return -1
+    return fd
 
 
 def _journal() -> Any:

@@ -57,6 +57,23 @@ def slurp(path: str, size: int = 4096) -> bytes | None:
         os.close(fd)
 
 
+def slurp_all(path: str) -> bytes:
+    """A whole file, however long; empty where it cannot be read. The kernel gives lists (cgroup.procs) a page at a time."""
+    try:
+        fd = os.open(path, _READ)
+    except OSError:
+        return b""
+    chunks = []
+    try:
+        while chunk := os.read(fd, 65536):
+            chunks.append(chunk)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+    return b"".join(chunks)
+
+
 def put(path: str, text: bytes) -> str | None:
     """Writes a pseudo-file in one go; the reason where that failed. Follows no symlink in the last part."""
     try:

@@ -85,6 +85,8 @@ class Loop:
         names = {scope.name for _, scope in wanted}
         for name in [name for name in self.watched if name not in names]:
             gone = self.watched.pop(name)
+            for path in self.steps.over(name):
+                self.events.emit("undone", name, f"undone: {path}", detail=path)
             self._unregister(gone.trigger)
             gone.close()
         for cgroup, scope in wanted:
@@ -269,7 +271,7 @@ class Loop:
             if not self.ending:
                 self.sleep(pause)
         self.supervisor.say("STOPPING=1")
-        for path in [path for name in self.watched for path in self.steps.over(name)]:
+        for path in self.steps.end():
             self.events.emit("undone", None, f"undone: {path}", detail=path)
         self.write_state()
         self.events.emit("stopped", None, "stopped")

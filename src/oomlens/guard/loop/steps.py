@@ -23,8 +23,8 @@ class Steps:
     def __init__(self, hierarchy: Hierarchy, run_dir: str) -> None:
         self._hierarchy = hierarchy
         self._undo_path = run_dir + "/undo.json"
-        # (path, what was there, what was written, until when or None)
-        self._changed: list[tuple[str, bytes, bytes, float | None]] = []
+        # (path, what was there, what was written, until when or None, for which scope)
+        self._changed: list[tuple[str, bytes, bytes, float | None, str]] = []
         self._hooks: dict[int, tuple[float, list[str]]] = {}
         self._done: set[tuple[str, int]] = set()
         _thread.stack_size(65536)
@@ -49,16 +49,19 @@ class Steps:
         folder = self._hierarchy.path(cgroup)
         if step["do"] == "reclaim":
             # The kernel may take long over it: a thread of its own, so that the loop keeps watching.
-            _thread.start_new_thread(put, (folder + "/memory.reclaim", f"{int(step['kb']) * 1024}".encode()))
+            try:
+                _thread.start_new_thread(put, (folder + "/memory.reclaim", f"{int(step['kb']) * 1024}".encode()))
+            except RuntimeError as error:  # a fork bomb has taken the last one
+                return cgroup, str(error)
             return cgroup, None
         if step["do"] == "high":
             used = whole(slurp(folder + "/memory.current", 64))
             if used is None:
                 return cgroup, "memory.current cannot be read"
             return cgroup, self._change(
-                folder + "/memory.high", f"{int(used * float(step['fraction'])) // 4096 * 4096}".encode(), None
+                folder + "/memory.high", f"{int(used * float(step['fraction'])) // 4096 * 4096}".encode(), None, scope
             )
-        return cgroup, self._change(folder + "/cgroup.freeze", b"1", time.monotonic() + float(step["seconds"]))
+        return cgroup, self._change(folder + "/cgroup.freeze", b"1", time.monotonic() + float(step["seconds"]), scope)
 
     def look(self) -> list[tuple[str, str]]:
         """What is over: (what, detail). A freeze past its time is lifted; a hook past its time is ended with all that it started."""
@@ -97,41 +100,55 @@ class Steps:
         return [entry[0] for entry in frozen]
 
     def over(self, scope: str) -> list[str]:
-        """The episode is over: everything is taken back, and may be done again next time."""
+        """The scope's episode is over: what was done for it is taken back, and may be done again next time."""
         self._done = {done for done in self._done if done[0] != scope}
-        if self._done:
-            return []
-        paths = [entry[0] for entry in self._changed]
-        for entry in list(self._changed):
+        mine = [entry for entry in self._changed if entry[4] == scope]
+        for entry in mine:
             self._back(entry)
-        return paths
+        return [entry[0] for entry in mine]
 
-    def _change(self, path: str, value: bytes, until: float | None) -> str | None:
+    def end(self) -> list[str]:
+        """The guard stops: everything is taken back, and no hook outlives it."""
+        for pid in self._hooks:
+            try:
+                os.killpg(pid, 9)
+            except OSError:
+                continue
+        everything = list(self._changed)
+        for entry in everything:
+            self._back(entry)
+        return [entry[0] for entry in everything]
+
+    def _change(self, path: str, value: bytes, until: float | None, scope: str) -> str | None:
+        if any(entry[0] == path for entry in self._changed):
+            return f"{path}: changed already, for another scope or step"  # what was there first is what comes back
         before = slurp(path, 64)
         if before is None:
             return f"{path}: cannot be read"
-        entry = (path, before.strip(), value, until)
+        entry = (path, before.strip(), value, until, scope)
         self._changed.append(entry)
-        self._write_undo()  # first what has to be undone, then the change
+        if not self._write_undo():  # first what has to be undone, then the change
+            self._changed.remove(entry)
+            return f"{self._undo_path}: cannot be written"
         problem = put(path, value)
         if problem is not None:
             self._changed.remove(entry)
             self._write_undo()
         return problem
 
-    def _back(self, entry: tuple[str, bytes, bytes, float | None]) -> None:
-        path, before, value, _ = entry
+    def _back(self, entry: tuple[str, bytes, bytes, float | None, str]) -> None:
+        path, before, value, *_ = entry
         if (slurp(path, 64) or b"").strip() == value or path.endswith("/cgroup.freeze"):
             put(path, before)
         self._changed.remove(entry)
         self._write_undo()
 
-    def _write_undo(self) -> None:
+    def _write_undo(self) -> bool:
         rows = [
             {"path": path, "value": before.decode(), "wrote": value.decode()}
-            for path, before, value, _ in self._changed
+            for path, before, value, *_ in self._changed
         ]
-        write_atomic(self._undo_path, to_json(rows).encode())
+        return write_atomic(self._undo_path, to_json(rows).encode())
 
     def _hook(self, step: Mapping[str, Any], scope: str) -> str | None:
         argv = [str(word) for word in step["argv"]]
