@@ -23,8 +23,8 @@ from pathlib import Path
 from cells import Result, prepare, run_cell
 from guard_folders import HERE, Guard, load
 from images import SWAP_MB
-from machine import NS_PER_INSTRUCTION, RAM_MB
 from kept import keep
+from machine import NS_PER_INSTRUCTION, RAM_MB
 from packages import say
 from reports import tables, verdict
 from soak import judge
@@ -114,6 +114,7 @@ def _run(guards: list[Guard], options: argparse.Namespace) -> int:
         "thp": options.thp,
         "limit_s": options.limit,
     }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({**head, "results": results}, indent=1))
     if options.keep:
         keep(options.keep, head, results)
@@ -127,6 +128,7 @@ def _run(guards: list[Guard], options: argparse.Namespace) -> int:
 
 def _soak(guard: Guard, options: argparse.Namespace) -> int:
     result = run_cell(prepare([guard], options), guard.name, "soak", options)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1))
     faults = judge(result)
     for line in faults:

@@ -22,7 +22,7 @@ def keep(file: Path, head: Mapping[str, object], results: Sequence[dict[str, Any
     for result in results:
         row = {name: value for name, value in result.items() if name not in LEAVE_OUT}
         row["signals"] = result.get("signals", [])[:SIGNALS]
-        known[result["guard"], result["work"]] = {**row, "date": today, "decided_ms": decided_ms(result)}
+        known[result["guard"], result["work"]] = {**row, **_said(result), "date": today}
     order = list(WORKS)
     rows = sorted(known.values(), key=lambda row: (order.index(row["work"]), row["guard"]))
     lines = ",\n".join(json.dumps(row) for row in rows)
@@ -33,13 +33,18 @@ def _same(old: Mapping[str, object], head: Mapping[str, object]) -> bool:
     return all(old.get(name) == value for name, value in head.items())
 
 
-def decided_ms(result: Mapping[str, Any]) -> float | None:
-    """How long our own guard says it took from its look at the memory to its decision."""
+def _said(result: Mapping[str, Any]) -> dict[str, float | None]:
+    """What our own guard's log says: when it first warned (after the start of the leak), how long its first decision took it."""
+    warned_s = decided_ms = None
     for line in result.get("log", "").splitlines():
         try:
             event = json.loads(line)
         except ValueError:
             continue
-        if isinstance(event, dict) and event.get("event") == "decided" and "took_ms" in event:
-            return float(event["took_ms"])
-    return None
+        if not isinstance(event, dict):
+            continue
+        if event.get("event") == "warned" and warned_s is None:
+            warned_s = round(event["uptime_seconds"] - result["uptime0_s"], 3)
+        if event.get("event") == "decided" and decided_ms is None:
+            decided_ms = event.get("took_ms")
+    return {"warned_s": warned_s, "decided_ms": decided_ms}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from machine import NS_PER_INSTRUCTION
@@ -28,13 +28,13 @@ EVENT = (
 )  # fmt: skip
 
 
-def killed(result: dict[str, Any]) -> list[str]:
+def killed(result: Mapping[str, Any]) -> list[str]:
     """Who died beside the leaker: names, each as often as it died."""
     others = [died[0] if died[2] & 127 else died[0] + " exited" for died in result["died"] if died[0] != "leaker"]
     return others + ["kid"] * int(result["kids_dead"])
 
 
-def verdict(result: dict[str, Any]) -> str:
+def verdict(result: Mapping[str, Any]) -> str:
     """Short words for what happened to whom."""
     if "error" in result:
         return "ERROR"
@@ -47,7 +47,7 @@ def verdict(result: dict[str, Any]) -> str:
     return text + (f", collateral {len(others)} ({', '.join(sorted(set(others)))})" if others else "")
 
 
-def first_signal(result: dict[str, Any], signals: Sequence[int] = (9, 15)) -> float | None:
+def first_signal(result: Mapping[str, Any], signals: Sequence[int] = (9, 15)) -> float | None:
     """Seconds from the start of the leak to the first such signal to the leaker."""
     for at, signal, _, comm, _ in result.get("signals", []):
         if comm == "leaker" and signal in signals:
@@ -65,7 +65,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([row(head), row(["---"] * len(head)), *map(row, rows)])
 
 
-def idle_row(result: dict[str, Any]) -> list[object]:
+def idle_row(result: Mapping[str, Any]) -> list[object]:
     """What the guard itself costs."""
     use = result["guard_use"]
     millions = 1000 / NS_PER_INSTRUCTION
@@ -75,7 +75,7 @@ def idle_row(result: dict[str, Any]) -> list[object]:
     return [result["guard"], use["procs"], use["threads"], *sizes, *cost, *often]
 
 
-def event_row(result: dict[str, Any]) -> list[object]:
+def event_row(result: Mapping[str, Any]) -> list[object]:
     """What happened in a cell."""
     signal, dead = first_signal(result), result["dead_s"]
     stalls = [f"{result[name]['max']:.2f}" for name in ("probe", "db", "reader")]
@@ -98,7 +98,7 @@ def event_row(result: dict[str, Any]) -> list[object]:
     ]
 
 
-def tables(results: Sequence[dict[str, Any]]) -> str:
+def tables(results: Sequence[Mapping[str, Any]]) -> str:
     """Every number of a run: one table for the guards at rest, one for each workload."""
     parts: list[str] = []
     good = [result for result in results if "error" not in result]
