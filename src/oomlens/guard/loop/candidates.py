@@ -182,7 +182,7 @@ def _preference(folder: str) -> str:
     return ""
 
 
-def label_table(content: bytes) -> Mapping[str, dict[str, str]]:
+def label_table(content: bytes) -> dict[str, dict[str, str]]:
     """`cgroup TAB key TAB value` lines of the labels program."""
     table: dict[str, dict[str, str]] = {}
     for line in content.split(b"\n"):

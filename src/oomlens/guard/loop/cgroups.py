@@ -30,6 +30,13 @@ class Hierarchy:
         """The folder of a cgroup path ("/" is the root)."""
         return self.mount + cgroup.rstrip("/")
 
+    def contained(self) -> bool:
+        """Whether the root that is seen here has a limit: the machine's own root never has one, a container's has (cgroup namespace)."""
+        if self.v2:
+            return whole(slurp(self.mount + "/memory.max", 64)) is not None
+        limit = whole(slurp(self.mount + "/memory.limit_in_bytes", 64))
+        return limit is not None and limit < _UNLIMITED
+
     def of(self, content: bytes) -> str | None:
         """The memory controller's path in the text of /proc/PID/cgroup."""
         found = None

@@ -1,4 +1,4 @@
-"""Short-lived programs round the loop: one that tells people, one that reads the configuration again. Never waited for."""
+"""Short-lived programs round the loop: one that tells people, one that reads the configuration, one that knows labels. Never waited for."""
 
 from __future__ import annotations
 
@@ -13,87 +13,104 @@ _MOST_SECONDS = 30.0
 _MOST_BYTES = 1 << 22
 
 
+class _Question:
+    """A program whose output is awaited."""
+
+    __slots__ = ("content", "fd", "pid", "until")
+
+    def __init__(self, pid: int, fd: int) -> None:
+        self.pid = pid
+        self.fd = fd
+        self.content = b""
+        self.until = time.monotonic() + _MOST_SECONDS
+
+
 class Children:
-    """At most one of each at a time; each in its own process group, ended when it takes too long."""
+    """Each in its own process group, ended when it takes too long."""
 
     def __init__(self) -> None:
         self._running: dict[int, float] = {}
-        self._reload_pid = 0
-        self._reload_fd = -1
-        self._content = b""
+        self._asked: dict[str, _Question] = {}
 
     def busy(self) -> bool:
         """Whether one is under way."""
-        return bool(self._running) or self._reload_pid != 0
+        return bool(self._running or self._asked)
 
-    def start(self, argv: Sequence[str], event: bytes) -> None:
-        """Starts a program with an event on its standard input."""
-        read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(read, True)
+    def start(self, argv: Sequence[str], event: bytes) -> bool:
+        """Starts a program with an event on its standard input; False where that failed."""
+        read, write = os.pipe2(os.O_CLOEXEC)
         try:
+            os.set_blocking(write, False)
             os.write(write, event)  # a pipe holds 64 KiB; an event is far below that
+            pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, read, 0)])
         except OSError:
-            os.close(read)
-            return
+            return False
         finally:
             os.close(write)
-        pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, read, 0)])
-        os.close(read)
+            os.close(read)
         if pid:
             self._running[pid] = time.monotonic() + _MOST_SECONDS
+        return bool(pid)
 
-    def reload(self, argv: Sequence[str]) -> None:
-        """Starts reading the configuration again; `reloaded` has the answer later."""
-        if self._reload_pid or not argv:
-            return
-        read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(write, True)
-        self._content = b""
-        self._reload_pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, write, 1)])
+    def ask(self, what: str, argv: Sequence[str]) -> bool:
+        """Starts a program whose output `answer` has later; False where it is under way already or cannot be started."""
+        if what in self._asked or not argv:
+            return False
+        read, write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read, False)
+        pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, write, 1)])
         os.close(write)
-        self._reload_fd = read
-        if not self._reload_pid:
-            self._reload_pid = -1
+        if not pid:
+            os.close(read)
+            return False
+        self._asked[what] = _Question(pid, read)
+        return True
 
-    def reloaded(self) -> bytes | None:
-        """The new table's bytes, b"" where it was refused, None while there is no answer."""
-        if self._reload_fd < 0:
+    def answer(self, what: str) -> bytes | None:
+        """What it wrote, b"" where it failed, None while there is no answer."""
+        question = self._asked.get(what)
+        if question is None:
             return None
+        failed = time.monotonic() >= question.until
         try:
-            while chunk := os.read(self._reload_fd, 65536):
-                self._content += chunk
-                if len(self._content) > _MOST_BYTES:
-                    break
+            while not failed and (chunk := os.read(question.fd, 65536)):
+                question.content += chunk
+                failed = len(question.content) > _MOST_BYTES
         except BlockingIOError:
             return None
-        if self._reload_pid > 0:
-            pid, status = os.waitpid(self._reload_pid, os.WNOHANG)
-            if not pid:
-                return None
-            if status:
-                self._content = b""
-        os.close(self._reload_fd)
-        self._reload_fd = -1
-        self._reload_pid = 0
-        return self._content
+        if failed:
+            _end(question.pid)
+        pid, status = _waited(question.pid)
+        if not pid:
+            return None
+        os.close(question.fd)
+        del self._asked[what]
+        return b"" if failed or status else question.content
 
     def look(self) -> None:
         """Reaps what has ended, and ends what takes too long."""
         for pid, until in list(self._running.items()):
-            try:
-                ended = os.waitpid(pid, os.WNOHANG)[0]
-            except ChildProcessError:
-                ended = pid
-            if ended:
+            if _waited(pid)[0]:
                 del self._running[pid]
             elif time.monotonic() >= until:
-                try:
-                    os.killpg(pid, 9)
-                except OSError:
-                    continue
+                _end(pid)
 
     def _spawn(self, argv: Sequence[str], actions: Sequence[tuple[int, int, int]]) -> int:
         try:
             return os.posix_spawn(argv[0], list(argv), dict(os.environ), file_actions=actions, setpgroup=0)
         except OSError:
             return 0
+
+
+def _waited(pid: int) -> tuple[int, int]:
+    try:
+        return os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return pid, 1
+
+
+def _end(pid: int) -> None:
+    try:
+        os.killpg(pid, 9)
+    except OSError:
+        return

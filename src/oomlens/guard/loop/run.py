@@ -10,7 +10,7 @@ import time
 
 from oomlens.guard.loop.acting import Acting
 from oomlens.guard.loop.calls import keep_capabilities, lock_memory
-from oomlens.guard.loop.candidates import Candidates
+from oomlens.guard.loop.candidates import Candidates, label_table
 from oomlens.guard.loop.cgroups import Group, Hierarchy
 from oomlens.guard.loop.children import Children
 from oomlens.guard.loop.events import Events, to_json
@@ -34,6 +34,7 @@ else:
 _SWAP_KB_PER_SECOND = 800 * 1024.0
 _STATE_SECONDS = 10.0
 _FIND_SECONDS = 10.0
+_LABEL_SECONDS = 60.0
 # After a trigger fired the memory is on its way: a moment later the figures say more.
 _AFTER_TRIGGER_SECONDS = 0.02
 
@@ -57,7 +58,7 @@ class Loop:
         self.wakeups = 0
         self.ending = self.reload = self._groups = False
         self._poll = select.poll()
-        self._found_seconds = self._state_seconds = float("-inf")
+        self._found_seconds = self._state_seconds = self._labels_seconds = float("-inf")
         self._signals = self._wakeup()
 
     def _wakeup(self) -> int:
@@ -190,6 +191,12 @@ class Loop:
         if self.events.waiting and calm and not self.children.busy():
             self.children.start(self.table["tell_argv"], self.events.waiting.pop(0))
         self.children.look()
+        if self.table["label_argv"]:
+            if now - self._labels_seconds >= _LABEL_SECONDS and self.children.ask("labels", self.table["label_argv"]):
+                self._labels_seconds = now
+            content = self.children.answer("labels")
+            if content:
+                self.candidates.labels = label_table(content)
 
     def write_state(self) -> None:
         """state.json of contract 2."""
@@ -254,8 +261,9 @@ class Loop:
             pause = self.turn()
             if self.reload:
                 self.reload = False
-                self.children.reload(self.table["reload_argv"])
-            content = self.children.reloaded()
+                if not self.children.ask("reload", self.table["reload_argv"]):
+                    self.take_table(None)
+            content = self.children.answer("reload")
             if content is not None:
                 self.take_table(content)
             if not self.ending:

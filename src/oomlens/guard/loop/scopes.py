@@ -89,7 +89,9 @@ def scopes_of(table: Mapping[str, Any], hierarchy: Hierarchy) -> list[tuple[str,
     found: list[tuple[str, Scope]] = []
     for row in table["scopes"]:
         if not row["cgroup"]:
-            found.append(("", Scope(row)))
+            # In a container the machine's memory is not ours to guard: the container's own limit takes its place.
+            contained = hierarchy.contained()
+            found.append(("/" if contained else "", Scope({**row, "name": "container"} if contained else row)))
             continue
         several = any(sign in row["cgroup"] for sign in "*?[")
         for cgroup in hierarchy.find([row["cgroup"]], MOST_SCOPES):
