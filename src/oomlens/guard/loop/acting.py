@@ -172,7 +172,8 @@ class Acting:
                 scores = self._candidates.scores(pids)
                 near = sum(1 for score, _ in scores if score >= scores[0][0] - lift)
                 most = max(MOST_CLOSELY, near)
-        found = self._candidates.read(pids, most=most, scanned=scanned)
+        quick = most == MOST_CLOSELY
+        found = self._candidates.read(self._candidates.likely(pids) if quick else pids, most=most, scanned=scanned)
         all_kb = sample.total_kb + sample.swap_total_kb
         now = time.monotonic()
         stuck = [pid for pid, until in self._stuck.items() if until > now]
@@ -186,15 +187,13 @@ class Acting:
 
         choice = decide(found)
         victim = choice.victim
-        # Many more processes than at rest and nobody among them who is large: a fork bomb is seen only in all of them.
-        swarm = (
-            len(pids) > self._rest_count + _MANY_MORE
-            and victim is not None
-            and victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb
-        )
-        if (victim is None or swarm) and most is not None and len(pids) > most:
-            found = self._candidates.read(pids, most=None, scanned=scanned)
-            choice = decide(found)
+        if victim is None or victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb:
+            # Nobody large among the likely ones: everybody is looked at; where many more run than at rest, closely, for a fork bomb
+            # is seen only in all of it.
+            swarm = len(pids) > self._rest_count + _MANY_MORE
+            if victim is None or swarm or quick:
+                found = self._candidates.read(pids, most=None if victim is None or swarm else most, scanned=scanned)
+                choice = decide(found)
         if choice.target_cgroup is not None:
             known = {each.pid for each in found}
             more = [pid for pid in self._hierarchy.pids(choice.target_cgroup) if pid not in known]
