@@ -38,6 +38,7 @@ bench: ## oomlens beside grep, ripgrep, decompressors, ps and psutil, as ratios 
 
 bench-guard: ## every out-of-memory guard beside every workload, in a virtual machine (QEMU, a Debian's apt; 25 minutes): make bench-guard [ARGS="--guard oomlens"]
 	$(BIN)/python bench/guard/guardbench.py run --keep bench/guard/results.json --out build/guard-bench.json $(ARGS)
+	$(BIN)/python bench/guard/native.py
 	$(BIN)/python bench/guard/table.py
 
 soak: ## repeated memory pressure beside our guard in one boot of a virtual machine: make soak [ROUNDS=50]

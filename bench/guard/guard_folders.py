@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import marshal
 import os
 import re
 import shutil
@@ -11,6 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from packages import CACHE
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parent.parent / "src"
@@ -41,7 +42,7 @@ def load(spec: str, scratch: Path) -> Guard:
     file = folder / "guard.json"
     info = json.loads(file.read_text()) if file.exists() else {}
     if info.get("sources"):
-        folder = _with_sources(name, folder, info["sources"], scratch)
+        folder = _with_sources(name, folder, info["sources"])
     return Guard(name, folder, info.get("debs", []), info.get("works", []), info.get("sources", []))
 
 
@@ -53,9 +54,11 @@ def _unpacked(tarball: Path, scratch: Path) -> Path:
     return inner[0] if not (folder / "start").exists() and len(inner) == 1 else folder
 
 
-def _with_sources(name: str, folder: Path, sources: list[str], scratch: Path) -> Path:
+def _with_sources(name: str, folder: Path, sources: list[str]) -> Path:
     """A copy of the folder with these parts of src/, and each configuration (*.toml) as the table that the loop reads."""
-    made = scratch / name
+    # Always at the same place: the table names its source, and the root image is kept by its content.
+    made = CACHE / "work/folders" / name
+    shutil.rmtree(made, ignore_errors=True)
     shutil.copytree(folder, made, symlinks=True)
     for part in sources:
         source, target = SOURCES / part, made / "src" / part
@@ -65,14 +68,13 @@ def _with_sources(name: str, folder: Path, sources: list[str], scratch: Path) ->
         else:
             shutil.copy(source, target)
     for config in sorted(made.glob("*.toml")):
-        config.with_suffix(".table").write_bytes(_compiled(config))
-    for table in sorted(made.glob("*.table.json")):
-        table.with_suffix("").write_bytes(marshal.dumps(json.loads(table.read_text())))
+        config.chmod(0o600)  # a configuration that others could write is refused
+        config.with_suffix(".table").write_bytes(compiled(config))
     return made
 
 
-def _compiled(config: Path) -> bytes:
-    config.chmod(0o600)  # a configuration that others could write is refused
+def compiled(config: Path) -> bytes:
+    """The marshalled table of a configuration, by our own program. Marshal's format is the same from Python 3.8 to 3.13."""
     done = subprocess.run(
         [sys.executable, "-m", "oomlens", "guard", "config", "--compile", config],
         env={**os.environ, "PYTHONPATH": str(SOURCES)},

@@ -1,6 +1,6 @@
 """docs/guard-bench.md: what was asked of our guard beside what was measured, and every guard's figures; --check only compares.
 
-Made from results.json beside this file, which `make bench-guard` writes.
+Made from results.json and native.json beside this file, which `make bench-guard` writes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from reports import killed, table, tables, verdict
 from targets import OURS, TARGETS
 from works import WORKS
 
-RESULTS, PAGE = HERE / "results.json", HERE.parent.parent / "docs/guard-bench.md"
+RESULTS, NATIVE, PAGE = HERE / "results.json", HERE / "native.json", HERE.parent.parent / "docs/guard-bench.md"
+NATIVE_MOST_MS = 50
 HEAD = """# Guards side by side
 
-Made by `python bench/guard/table.py` from `bench/guard/results.json`; nothing here is typed by hand. The figures come from
+Made by `python bench/guard/table.py` from `bench/guard/results.json` and `native.json`; nothing here is typed by hand. The figures come from
 
     make bench-guard
 
@@ -34,22 +35,25 @@ Seconds to the leaker's death, in brackets the lowest available MB; **bold**: th
 """
 
 
-def page(kept: Mapping[str, Any]) -> str:
+def page(kept: Mapping[str, Any], native: Mapping[str, Any]) -> str:
     """The page."""
     rows: Sequence[dict[str, Any]] = kept["results"]
     dates = ", ".join(sorted({row["date"] for row in rows}))
-    parts = [HEAD.format(**{**kept, "dates": dates}), *_targets(rows), ONE_ROW, _guards(rows)]
+    parts = [HEAD.format(**{**kept, "dates": dates}), *_targets(rows, native), ONE_ROW, _guards(rows)]
     parts += ["## The workloads", "\n".join(f"- `{name}`: {work.what}" for name, work in WORKS.items())]
     return "\n".join([*(part + "\n" for part in parts), "## Every figure\n", tables(rows)]) + "\n"
 
 
-def _targets(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _targets(rows: Sequence[Mapping[str, Any]], native: Mapping[str, Any]) -> list[str]:
     ours = {row["work"]: row for row in rows if row["guard"] == OURS and "error" not in row}
     lines: list[list[object]] = []
     for target in TARGETS:
         value = target.measure(ours[target.work]) if target.work in ours else None
         shown = "-" if value is None else f"{value:.{target.digits}f}{target.unit}"
         lines.append([target.work, target.what, target.bound(), shown, "yes" if target.met(value) else "**no**"])
+    real = f"choosing among {native['processes']:,} processes in real time, a machine of today, Linux {native['kernel']}, median"
+    met = "yes" if native["median_ms"] <= NATIVE_MOST_MS else "**no**"
+    lines.append(["`native.py`", real, f"at most {NATIVE_MOST_MS} ms", f"{native['median_ms']} ms", met])
     innocent = sum(len(killed(row)) for row in ours.values())
     lines.append(["all", "innocent processes killed", "none", innocent, "yes" if ours and not innocent else "**no**"])
     return ["## What was asked of `oomlens guard`\n", table(("workload", "figure", "asked", "measured", "met"), lines)]
@@ -79,7 +83,7 @@ def _cell(row: Mapping[str, Any] | None) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or compare it."""
-    text = page(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text = page(*(json.loads(file.read_text(encoding="utf-8")) for file in (RESULTS, NATIVE)))
     if "--check" in arguments:
         if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
             sys.stderr.write("docs/guard-bench.md is stale; run: python bench/guard/table.py\n")
