@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _NAMES = {SIGTERM: "TERM", SIGKILL: "KILL"}
 _GROW_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 # A step before the kill gets so long to help, while more than the kill level is left.
 _STEP_SECONDS = 0.5
 _LOGGED = 5
@@ -81,8 +82,11 @@ class Acting:
             target.release()
         return target.alive()
 
-    def grow(self, watched: Watched) -> None:
-        """While it is close: what the largest hold, now and then."""
+    def grow(self, watched: Watched, sample: Sample) -> None:
+        """While it is close: what the largest hold, now and then. Not where it falls so quickly that the look would take the time to act."""
+        room = sample.available_kb - level_kb(watched.scope.term, sample.total_kb)
+        if room < watched.state.last_fall_kb_per_second * _LOOK_SECONDS:
+            return
         if time.monotonic() - self._candidates.held_seconds >= _GROW_SECONDS:
             self._candidates.remember(watched.reader.pids())
 
@@ -108,7 +112,6 @@ class Acting:
             left = "" if decision.value is None else f", gone in {decision.value:.0f} s at this rate"
             message = f"memory is running out in {watched.scope.name}: available {sample.available_kb} kB of {sample.total_kb} kB{left}"
             self._emit("warned", watched, message, sample, road=decision.road, evidence=list(decision.evidence))
-            self._candidates.remember(watched.reader.pids())
             self._take_steps(watched, "warn", sample)
         elif kind == "recovered":
             self._candidates.forget()

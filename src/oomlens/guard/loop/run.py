@@ -137,7 +137,7 @@ class Loop:
         for decision in decisions:
             self.acting.carry_out(watched, decision, sample, before)
         if watched.state.warned and watched.state.phase == WATCH:
-            self.acting.grow(watched)
+            self.acting.grow(watched, sample)
         wait = wait_seconds(watched.scope, watched.state, sample, self.fill_kb, _SWAP_KB_PER_SECOND)
         watched.next_seconds = time.monotonic() + wait
 
