@@ -88,7 +88,9 @@ class Acting:
         room = sample.available_kb - level_kb(watched.scope.term, sample.total_kb)
         if room < watched.state.last_fall_kb_per_second * _LOOK_SECONDS:
             return
-        if time.monotonic() - self._candidates.held_seconds >= _GROW_SECONDS:
+        now = time.monotonic()
+        if now - watched.grown_seconds >= _GROW_SECONDS:
+            watched.grown_seconds = now
             self._candidates.remember(watched.reader.pids())
 
     def kernel_killed(self, watched: Watched, sample: Sample) -> None:
