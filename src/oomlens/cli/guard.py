@@ -17,6 +17,7 @@ ACTIONS = {
     "log": "log",
     "metrics": "metrics",
     "replay": "replay",
+    "restore": "service",
     "tell": "tell",
     "uninstall": "service",
 }
