@@ -89,7 +89,7 @@ class Acting:
         if room < watched.state.last_fall_kb_per_second * _LOOK_SECONDS:
             return
         if time.monotonic() - self._candidates.held_seconds >= _GROW_SECONDS:
-            self._candidates.remember(watched.reader.pids())
+            self._candidates.remember(watched.reader.pids(), scanned=watched.scope.ranking == "pressure")
 
     def kernel_killed(self, watched: Watched, sample: Sample) -> None:
         """The kernel was quicker: said, for it means that the levels are too low."""
@@ -198,11 +198,15 @@ class Acting:
             if victim is None or swarm or quick:
                 found = self._candidates.read(pids, most=None if victim is None or swarm else most, scanned=scanned)
                 choice = decide(found)
-        if choice.target_cgroup is not None:
+        # The whole is ended with all that is in it, so all that is in it is read first: who is to be spared has a score of 0.
+        whole: set[str] = set()
+        while choice.target_cgroup is not None and choice.target_cgroup not in whole:
+            whole.add(choice.target_cgroup)
             known = {each.pid for each in found}
             more = [pid for pid in self._hierarchy.pids(choice.target_cgroup) if pid not in known]
             others = [self._candidates.one(pid, 0, now) for pid in more]
-            choice = decide([*found, *(each for each in others if each is not None)])
+            found = [*found, *(each for each in others if each is not None)]
+            choice = decide(found)
         return choice
 
     def _not_ended(self) -> list[int]:
