@@ -8,7 +8,7 @@ import time
 from oomlens.guard.loop.act import SIGKILL, SIGTERM, Target
 from oomlens.guard.loop.candidates import MOST_CLOSELY
 from oomlens.policy.candidate import candidate_as_dict, unit_of
-from oomlens.policy.choose import choose
+from oomlens.policy.choose import SWARM_EACH_SHARE, choose
 from oomlens.policy.sample import as_dict
 from oomlens.policy.settings import level_kb
 from oomlens.policy.state import KILL, state_as_dict
@@ -40,7 +40,6 @@ _STEP_SECONDS = 0.5
 _LOGGED = 64
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
-_SMALL_SHARE = 0.10
 
 
 class Acting:
@@ -191,7 +190,7 @@ class Acting:
 
         choice = decide(found)
         victim = choice.victim
-        if victim is None or victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb:
+        if victim is None or victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
             # Nobody large among the likely ones: everybody is looked at; where many more run than at rest, closely, for a fork bomb
             # is seen only in all of it.
             swarm = len(pids) > self._rest_count + _MANY_MORE
