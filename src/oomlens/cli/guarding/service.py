@@ -29,10 +29,32 @@ def add_arguments(name: str, actions: argparse._SubParsersAction[argparse.Argume
         return
     if name == "install":
         # Also behind the word, where people write them.
-        parser.add_argument("--preset", default=argparse.SUPPRESS, metavar="NAME", help=tr("desktop, server, container-host or kubernetes-node (default: server)"))  # fmt: skip
-        parser.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=tr("configuration (default: /etc/oomlens/guard.toml where there is one)"))  # fmt: skip
-        parser.add_argument("--dry-run", action="store_true", default=argparse.SUPPRESS, help=tr("the service ends nobody; it says what it would do"))  # fmt: skip
-    parser.add_argument("--root", type=Path, default=argparse.SUPPRESS, metavar="DIR", help=tr("install below DIR instead of this machine"))  # fmt: skip
+        parser.add_argument(
+            "--preset",
+            default=argparse.SUPPRESS,
+            metavar="NAME",
+            help=tr("desktop, server, container-host or kubernetes-node (default: server)"),
+        )
+        parser.add_argument(
+            "--config",
+            type=Path,
+            default=argparse.SUPPRESS,
+            metavar="FILE",
+            help=tr("configuration (default: /etc/oomlens/guard.toml where there is one)"),
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help=tr("the service ends nobody; it says what it would do"),
+        )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help=tr("install below DIR instead of this machine"),
+    )
     parser.add_argument("-y", "--yes", action="store_true", help=tr("do not ask"))
 
 
