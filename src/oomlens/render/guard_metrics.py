@@ -46,7 +46,7 @@ def _metrics(state: Mapping[str, Any], up: bool) -> Iterator[Metric]:
         yield Metric(f"oomlens_guard_{name}_total", "counter", told, (({}, integer(counts.get(name))),))
     scopes = state.get("scopes")
     rows = [row for row in (scopes if isinstance(scopes, list) else [])[:_MOST_SCOPES] if isinstance(row, dict)]
-    named = {name: row for row in rows if (name := text(row.get("name"))) is not None}
+    named = {scope: row for row in rows if (scope := text(row.get("name"))) is not None}
     for key, metric, factor, told in _GAUGES:
         values = {name: number(row.get(key)) for name, row in named.items()}
         series = tuple(({"scope": name}, None if value is None else value * factor) for name, value in values.items())
