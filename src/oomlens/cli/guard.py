@@ -14,6 +14,7 @@ ACTIONS = {
     "check": "check",
     "config": "config",
     "install": "service",
+    "labels": "labels",
     "log": "log",
     "metrics": "metrics",
     "replay": "replay",
