@@ -259,7 +259,7 @@ class Acting:
         assert victim is not None
         swap = f", swap free {sample.swap_free_kb} kB" if sample.swap_total_kb else ""
         message = (
-            f"SIG{_NAMES[number]} to {victim.pid} ({victim.comm}) uid {victim.uid} in {victim.cgroup}: {decision.road}, "
+            f"sending SIG{_NAMES[number]} to {victim.pid} ({victim.comm}) uid {victim.uid} in {victim.cgroup}: {decision.road}, "
             f"available {sample.available_kb} kB of {sample.total_kb} kB{swap}; oom_score {victim.oom_score}, rss {victim.rss_kb} kB"
         )
         self._emit(
