@@ -38,6 +38,7 @@ _STEP_SECONDS = 0.5
 _LOGGED = 5
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
+_ASIDE_SECONDS = 60.0
 _SMALL_SHARE = 0.10
 
 
@@ -61,7 +62,7 @@ class Acting:
         self._machine = machine
         self._stuck: dict[int, float] = {}
         self._held: dict[str, float] = {}
-        self._rest_count = len(machine.pids())
+        self._warned: set[str] = set()
         self.counts = dict.fromkeys(
             ("warnings", "decisions", "term", "kill", "gone", "stuck", "held_back", "kernel_kills"), 0
         )
@@ -83,7 +84,9 @@ class Acting:
 
     def grow(self, watched: Watched) -> None:
         """While it is close: what the largest hold, now and then."""
-        if time.monotonic() - self._candidates.held_seconds >= _GROW_SECONDS:
+        now = time.monotonic()
+        if now - watched.grown_seconds >= _GROW_SECONDS:
+            watched.grown_seconds = now
             self._candidates.remember(watched.reader.pids())
 
     def kernel_killed(self, watched: Watched, sample: Sample) -> None:
@@ -102,16 +105,20 @@ class Acting:
         if kind == "act":
             self._act(watched, decision, sample, before)
         elif kind == "escalate":
-            self._signal(watched, SIGKILL, decision, sample)
+            self._escalate(watched, decision, sample)
         elif kind == "warn":
             self.counts["warnings"] += 1
             left = "" if decision.value is None else f", gone in {decision.value:.0f} s at this rate"
             message = f"memory is running out in {watched.scope.name}: available {sample.available_kb} kB of {sample.total_kb} kB{left}"
             self._emit("warned", watched, message, sample, road=decision.road, evidence=list(decision.evidence))
+            watched.grown_seconds = time.monotonic()
             self._candidates.remember(watched.reader.pids())
+            self._warned.add(watched.scope.name)
             self._take_steps(watched, "warn", sample)
         elif kind == "recovered":
-            self._candidates.forget()
+            self._warned.discard(watched.scope.name)
+            if not self._warned:
+                self._candidates.forget()
             self._emit("recovered", watched, f"enough memory again in {watched.scope.name}", sample)
             for path in self._steps.over(watched.scope.name):
                 self._emit("undone", watched, f"undone: {path}", sample, detail=path)
@@ -145,18 +152,24 @@ class Acting:
             return
         folder = self._hierarchy.path(choice.target_cgroup) if choice.target_cgroup else None
         target = Target(choice.members, folder, self._table["root"].rstrip("/"))
-        if not target.pids:
-            # It ended by itself between the look and now: what is left is looked at anew at once.
+        number = SIGKILL if decision.strength > 1 else SIGTERM
+        if not target.pids or not target.signal(number):
+            # It ended by itself between the look and now, or it is not ours to end: what is left is looked at anew at once.
+            reason = "cannot-signal" if target.problem else "vanished"
+            self._set_aside([member.pid for member in choice.members], sample)
             target.close()
-            self._decided("held-back", watched, decision, sample, before, choice, took_ms, reason="vanished")
+            self.counts["held_back"] += 1
+            self._decided(
+                "held-back", watched, decision, sample, before, choice, took_ms, reason=reason, detail=target.problem
+            )
             return
         watched.target, watched.victim, watched.acted_seconds = target, victim, sample.seconds
         for path in self._steps.thaw():
             self._emit("undone", watched, f"undone: {path}", sample, detail=path)
         watched.state = acted(watched.state, sample, decision.road or "exhaustion", decision.strength)
-        self._signal(watched, SIGKILL if decision.strength > 1 else SIGTERM, decision, sample, told=False)
+        self._sent(watched, number)
         self._decided("decided", watched, decision, sample, before, choice, took_ms)
-        self._told(watched, SIGKILL if decision.strength > 1 else SIGTERM, decision, sample)
+        self._told(watched, number, decision, sample)
 
     def choice(self, watched: Watched, sample: Sample, road: str) -> Choice:
         """Whom, of what is there now. Reads closely only as many as can matter."""
@@ -188,7 +201,7 @@ class Acting:
         victim = choice.victim
         # Many more processes than at rest and nobody among them who is large: a fork bomb is seen only in all of them.
         swarm = (
-            len(pids) > self._rest_count + _MANY_MORE
+            len(pids) > watched.rest_count + _MANY_MORE
             and victim is not None
             and victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb
         )
@@ -230,16 +243,22 @@ class Acting:
             helped = helped or (problem is None and row["do"] in ("reclaim", "high", "freeze"))
         return helped
 
-    def _signal(self, watched: Watched, number: int, decision: Decision, sample: Sample, *, told: bool = True) -> None:
-        target = watched.target
-        if target is None:
-            return
-        target.signal(number)
-        if number == SIGKILL:
-            target.release()
+    def _escalate(self, watched: Watched, decision: Decision, sample: Sample) -> None:
+        if watched.target is not None:
+            watched.target.signal(SIGKILL)
+            self._sent(watched, SIGKILL)
+            self._told(watched, SIGKILL, decision, sample)
+
+    def _sent(self, watched: Watched, number: int) -> None:
         self.counts["kill" if number == SIGKILL else "term"] += 1
-        if told:
-            self._told(watched, number, decision, sample)
+        if number == SIGKILL and watched.target is not None:
+            watched.target.release()
+
+    def _set_aside(self, pids: Sequence[int], sample: Sample) -> None:
+        """Not chosen again for a while: it did not end, or could not be told to."""
+        self._stuck = {pid: until for pid, until in self._stuck.items() if until > sample.seconds}
+        for pid in pids:
+            self._stuck[pid] = sample.seconds + _ASIDE_SECONDS
 
     def _told(self, watched: Watched, number: int, decision: Decision, sample: Sample) -> None:
         target, victim = watched.target, watched.victim
@@ -262,9 +281,7 @@ class Acting:
             return
         after_ms = int((sample.seconds - watched.acted_seconds) * 1000)
         if kind == "stuck":
-            self._stuck = {victim.pid: sample.seconds + 60.0, **self._stuck}
-            for pid in target.pids:
-                self._stuck[pid] = sample.seconds + 60.0
+            self._set_aside(target.pids, sample)
         self.counts[kind] += 1
         message = f"{victim.pid} ({victim.comm}) " + ("is gone" if kind == "gone" else "does not end")
         self._emit(
@@ -276,7 +293,7 @@ class Acting:
 
     def _decided(
         self, event: str, watched: Watched, decision: Decision, sample: Sample, before: State, choice: Choice, took_ms: float, *,
-        reason: str | None = None,
+        reason: str | None = None, detail: str | None = None,
     ) -> None:  # fmt: skip
         """The whole record of why this one, and all that the pure step had."""
         victim = choice.victim
@@ -293,7 +310,7 @@ class Acting:
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
             passed_over=[{"pid": each.pid, "comm": each.comm, "why": text} for each, text in choice.passed_over],
-            took_ms=took_ms, looked_at=self._candidates.count, reason=why,
+            took_ms=took_ms, looked_at=self._candidates.count, reason=why, detail=detail,
         )  # fmt: skip
 
     def _emit(

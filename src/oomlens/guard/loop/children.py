@@ -66,6 +66,10 @@ class Children:
         self._asked[what] = _Question(pid, read)
         return True
 
+    def asking(self, what: str) -> bool:
+        """Whether the answer is still awaited."""
+        return what in self._asked
+
     def answer(self, what: str) -> bytes | None:
         """What it wrote, b"" where it failed, None while there is no answer."""
         question = self._asked.get(what)

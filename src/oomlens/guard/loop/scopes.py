@@ -38,6 +38,10 @@ class Watched:
         self.next_seconds = 0.0
         self.oom_kills: int | None = None
         self.trigger = -1
+        # Nothing to read: no limit, or the cgroup is not there (yet).
+        self.lost = False
+        self.grown_seconds = 0.0
+        self.rest_count = len(reader.pids())
         self._harm: dict[str, Kept] = {}
         self._harm_seconds = float("-inf")
 

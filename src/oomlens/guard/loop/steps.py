@@ -131,6 +131,8 @@ class Steps:
             self._changed.remove(entry)
             return f"{self._undo_path}: cannot be written"
         problem = put(path, value)
+        if problem is None and path.endswith("/memory.high"):
+            self._hierarchy.lowered[path] = whole(before)
         if problem is not None:
             self._changed.remove(entry)
             self._write_undo()
@@ -140,6 +142,7 @@ class Steps:
         path, before, value, *_ = entry
         if (slurp(path, 64) or b"").strip() == value or path.endswith("/cgroup.freeze"):
             put(path, before)
+        self._hierarchy.lowered.pop(path, None)
         self._changed.remove(entry)
         self._write_undo()
 
