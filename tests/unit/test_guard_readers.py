@@ -402,6 +402,15 @@ def test_anything_at_all_as_stat_raises_nothing(content: bytes) -> None:
     assert start is None or isinstance(start, int)
 
 
+def test_a_rule_on_the_command_line_sees_past_its_first_words(tree: Tree) -> None:
+    _process(tree, 40)
+    tree("/proc/40/cmdline", b"/bin/java\0" + b"-Dx=1\0" * 200 + b"-jar\0app.jar\0")
+    candidates = _candidates(tree)
+    assert len(candidates.read([40])[0].cmdline) <= 200
+    candidates.serve([{"why": "app", "cmdline": "*-jar app.jar"}])
+    assert candidates.read([40])[0].cmdline.endswith("-jar app.jar")
+
+
 def test_kernel_threads_and_score_zero_are_no_candidates(tree: Tree) -> None:
     _process(tree, 2, b"kthreadd", rss_kb=None)
     _process(tree, 40, score="0\n")

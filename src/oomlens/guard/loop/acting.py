@@ -57,6 +57,7 @@ class Acting:
         self._table = table
         self._hierarchy = hierarchy
         self._candidates = candidates
+        candidates.serve([*table["exempt"], *table["weights"]])
         self._events = events
         self._steps = steps
         self._machine = machine
@@ -69,6 +70,7 @@ class Acting:
 
     def take_table(self, table: dict[str, Any], events: Events) -> None:
         """After a reload."""
+        self._candidates.serve([*table["exempt"], *table["weights"]])
         self._table = table
         self._events = events
 

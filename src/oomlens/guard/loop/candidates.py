@@ -10,7 +10,8 @@ from oomlens.policy.candidate import Candidate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from oomlens.guard.loop.cgroups import Hierarchy
 
@@ -19,6 +20,8 @@ MOST_CLOSELY = 16
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
+# Where a rule names the command line: what it looks for (`-jar app.jar`) may come after many options.
+_COMMAND_LENGTH_OF_RULES = 4096
 _KEPT_SECONDS = 10.0
 
 
@@ -35,6 +38,12 @@ class Candidates:
         # (preference, the nearest oom.group, labels) of a cgroup path, for one reading.
         self._known: dict[str, tuple[str, str | None, Mapping[str, str]]] = {}
         self.count = 0
+        self._command_length = _COMMAND_LENGTH
+
+    def serve(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """These rules have to be answered."""
+        named = any("cmdline" in rule for rule in rules)
+        self._command_length = _COMMAND_LENGTH_OF_RULES if named else _COMMAND_LENGTH
 
     def scores(self, pids: list[int]) -> list[tuple[int, int]]:
         """(oom_score, pid), the highest first. Those that the kernel would not choose (0) are left out."""
@@ -91,7 +100,7 @@ class Candidates:
         candidate.swap_kb = number(status, b"VmSwap:") or 0
         candidate.uid = number(status, b"Uid:")
         candidate.oom_score_adj = whole(slurp(folder + "/oom_score_adj", 16)) or 0
-        candidate.cmdline = text((slurp(folder + "/cmdline", _COMMAND_LENGTH) or b"").replace(b"\0", b" ").strip())
+        candidate.cmdline = text((slurp(folder + "/cmdline", self._command_length) or b"").replace(b"\0", b" ").strip())
         try:
             candidate.exe = os.readlink(folder + "/exe")
         except OSError:

@@ -6,6 +6,7 @@ import _thread
 import os
 import time
 
+from oomlens.guard.loop.children import spawn
 from oomlens.guard.loop.events import to_json
 from oomlens.guard.loop.files import put, slurp, whole
 
@@ -167,7 +168,7 @@ class Steps:
             return error.strerror
         actions = [(os.POSIX_SPAWN_DUP2, null, target) for target in (0, 1, 2)]
         try:
-            pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions, setpgroup=0)
+            pid = spawn(argv, environment, actions)
         except OSError as error:
             return f"{argv[0]}: {error.strerror}"
         finally:
