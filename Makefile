@@ -36,6 +36,14 @@ bench: ## oomlens beside grep, ripgrep, decompressors, ps and psutil, as ratios 
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/snapshot.py
 
+bench-guard: ## every out-of-memory guard beside every workload, in a virtual machine (QEMU, a Debian's apt; 25 minutes): make bench-guard [ARGS="--guard oomlens"]
+	$(BIN)/python bench/guard/guardbench.py run --keep bench/guard/results.json --out build/guard-bench.json $(ARGS)
+	$(BIN)/python bench/guard/native.py
+	$(BIN)/python bench/guard/table.py
+
+soak: ## repeated memory pressure beside our guard in one boot of a virtual machine: make soak [ROUNDS=50]
+	$(BIN)/python bench/guard/guardbench.py soak --rounds $(or $(ROUNDS),50) --limit 30 --wall 7200 --out build/guard-soak.json
+
 prove-predict: ## predicted victim = killed victim, on five kernels in virtual machines (needs ../shared/lab; hours): make prove-predict [ARGS=…]
 	$(BIN)/python tools/prove_predict.py --here 100 $(ARGS)
 	$(BIN)/python tools/proof_table.py
@@ -53,4 +61,4 @@ proof: ## docs/proof.md from the rows of the proof runs (CONTRIBUTING says which
 messages: ## collect the texts for translators and compile the catalogues
 	$(BIN)/python tools/messages.py
 
-.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict prove-systemd
+.PHONY: help test quick live lint types imports score accept bench manual proof messages prove-predict prove-systemd bench-guard soak

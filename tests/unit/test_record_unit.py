@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from oomlens.host import service_units
 from oomlens.host.run import Output
+from oomlens.host.service_units import InstallError, Program, Run, UnitError
 from oomlens.record import install, unit
-from oomlens.record.install import InstallError
-from oomlens.record.unit import Program, UnitError
 from support.fake_machine import write
 
 PROGRAM = Program(["/opt/venv/bin/python", "-I", "-m", "oomlens", "record"], ["/opt/venv/bin/python", "/opt/venv"])
@@ -75,9 +75,9 @@ def test_something_in_the_wants_folder_keeps_it(tmp_path: Path) -> None:
 
 
 def test_a_path_cannot_add_a_line_or_a_specifier() -> None:
-    assert unit.word("/a b/%i$HOME\"'\\") == '"/a b/%%i$$HOME\\"\'\\\\"'
-    assert unit.word("/usr/bin/python3.11") == "/usr/bin/python3.11"
-    assert unit.word("") == '""'
+    assert service_units.word("/a b/%i$HOME\"'\\") == '"/a b/%%i$$HOME\\"\'\\\\"'
+    assert service_units.word("/usr/bin/python3.11") == "/usr/bin/python3.11"
+    assert service_units.word("") == '""'
     with pytest.raises(UnitError):
         unit.unit_text(PROGRAM, folder="/x\nExecStartPre=/bin/evil")
 
@@ -111,7 +111,7 @@ def test_systemd_understands_it_and_finds_it_well_closed(tmp_path: Path) -> None
     assert judged.returncode == 0, judged.stdout.splitlines()[-1:]
 
 
-def answering(package: str | None) -> install.Run:
+def answering(package: str | None) -> Run:
     """An interpreter that finds the package there, with -I; or nowhere."""
 
     def run(arguments: Sequence[str], **_options: object) -> Output:
@@ -126,17 +126,17 @@ def answering(package: str | None) -> install.Run:
 def test_it_is_started_by_the_interpreter_that_runs_now() -> None:
     import oomlens
 
-    program = install.this_program(["--keep", "2d"], answering(oomlens.__file__))
+    program = service_units.this_program(["record", "--keep", "2d"], answering(oomlens.__file__))
     assert list(program.command) == [sys.executable, "-I", "-m", "oomlens", "record", "--keep", "2d"]
     assert program.environment == {}
     with pytest.raises(InstallError, match="no-program"):
-        install.this_program([], answering(None))
+        service_units.this_program(["record"], answering(None))
     with pytest.raises(InstallError, match="no-program"):
-        install.this_program([], answering("/another/oomlens/__init__.py"))
+        service_units.this_program(["record"], answering("/another/oomlens/__init__.py"))
 
 
 def test_the_command_of_the_unit_really_starts() -> None:
-    program = install.this_program(["--help"])
+    program = service_units.this_program(["record", "--help"])
     environment = dict(program.environment)
     done = subprocess.run(list(program.command), capture_output=True, text=True, check=False, env=environment, cwd="/")
     assert done.returncode == 0
@@ -147,4 +147,4 @@ def test_code_that_others_may_change_is_pointed_out(tmp_path: Path) -> None:
     loose = tmp_path / "python"
     loose.write_bytes(b"")
     loose.chmod(0o777)
-    assert str(loose) in install.writable_by_others(PROGRAM._replace(places=[str(loose), "/nowhere"]))
+    assert str(loose) in service_units.writable_by_others(PROGRAM._replace(places=[str(loose), "/nowhere"]))

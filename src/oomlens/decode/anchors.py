@@ -26,7 +26,7 @@ _LINE_ROWS: tuple[tuple[bytes, int], ...] = (
     (b"reclaim", 0),              # kubelet evictions, systemd-oomd
     (b"OutOfMemory", 2 << 10),    # JVM with its stack trace, .NET
     (b"lowmemorykiller", 0),      # Android
-    (b" sending SIG", 0),         # earlyoom
+    (b" sending SIG", 0),         # earlyoom, our guard
     (b"ut of memory", 512),       # Node, Go, "Out of memory: …" in every other wording
 )  # fmt: skip
 KERNEL: tuple[bytes, ...] = tuple(literal for literal, _ in _KERNEL_ROWS)

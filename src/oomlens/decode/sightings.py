@@ -19,13 +19,14 @@ def read_sightings(records: Sequence[Record]) -> list[tuple[Sighting, int, int]]
     gate = _GATE.search
     after = 0
     for index, record in enumerate(records):
-        # The kernel's own report is never a killer's word; only Android's driver and oomd write there.
+        # The kernel's own report is never a killer's word; only Android's driver, oomd and our guard write there.
         if index < after or (
             record.uptime_seconds is not None
             and record.ident in (None, "kernel")
             and "lowmem" not in record.text
             and "oomd" not in record.text
             and "sigkill to" not in record.text
+            and not record.text.startswith("oomlens-guard: ")
         ):
             continue
         if not gate(record.text):

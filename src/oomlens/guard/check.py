@@ -152,7 +152,8 @@ def _survives() -> Iterator[Check]:
 def _tells(table: Mapping[str, Any], root: str) -> Iterator[Check]:
     log = str(table["log_file"])
     if log:
-        place = log if Path(log).exists() else str(Path(log).parent)
+        # Folders that are missing are made.
+        place = next(each for each in (Path(log), *Path(log).parents) if each.exists())
         yield Check("log-file", OK if os.access(place, os.W_OK) else LIMITED, log)
     if table["kmsg"]:
         writable = os.access(root + "/dev/kmsg", os.W_OK)

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
 
 class Candidate:
-    """Sizes in kB; unknown is None. `cgroup` is a path below the hierarchy. `preference`: systemd's ManagedOOMPreference, "avoid", "omit" or "".
+    """Sizes in kB; unknown is None. `exe` is known of what runs in the guard's own pid namespace.
+
+    `cgroup` is a path below the hierarchy. `preference`: systemd's ManagedOOMPreference, "avoid", "omit" or "".
 
     together: the nearest cgroup above it whose memory.oom.group is 1. growth_kb_per_second: since the guard began to look closely.
     scanned_pages_per_second: of its cgroup, by reclaim. points and terms are the ranking's.

@@ -19,6 +19,8 @@ AVOID_POINTS = -500
 # A fork bomb: so many processes of one name, user and cgroup, that hold this much more than the largest other process.
 SWARM_COUNT = 100
 SWARM_TIMES = 2.0
+# Container engines name by 64 hexadecimal digits, short forms have 32.
+ENGINE_ID_DIGITS = 32
 
 
 class Choice:
@@ -46,9 +48,10 @@ def choose(
     """
     choice = Choice()
     everyone = tuple(candidates)
-    terms = RANKINGS[scope.ranking]
+    gather, terms = RANKINGS[scope.ranking]
+    known = gather(everyone)
     for each in everyone:
-        found = list(terms(each, all_kb, everyone))
+        found = list(terms(each, all_kb, known))
         found += [(str(rule.get("why") or "rule"), int(rule["points"])) for rule in weights if fits(rule, each)]
         if each.preference == "avoid":
             found.append(("ManagedOOMPreference=avoid", AVOID_POINTS))
@@ -131,12 +134,15 @@ def _widen(
     assert victim is not None
     wanted = scope.object
     target = victim.together if wanted == "auto" else above(victim.cgroup, wanted)
+    if target is not None and not ((victim.cgroup or "") + "/").startswith(target + "/"):
+        target = None  # what is said of it is not of where it lies now
     if target is not None and limit is not None and not (target + "/").startswith(limit.rstrip("/") + "/"):
         target = None
     if target not in (None, "", "/"):
         assert target is not None
         inside = [each for each in everyone if each.cgroup is not None and (each.cgroup + "/").startswith(target + "/")]
-        spared = [each for each in inside if each not in allowed]
+        may = {each.pid for each in allowed}
+        spared = [each for each in inside if each.pid not in may]
         if spared:
             choice.reason = "whole-holds-one-that-is-spared"
             return
@@ -148,8 +154,8 @@ def _widen(
         swarm = [
             each for each in allowed if (each.comm, each.uid, each.cgroup) == (victim.comm, victim.uid, victim.cgroup)
         ]
-        others = [each for each in allowed if each not in swarm]
-        largest = max((each.rss_kb + each.swap_kb for each in others), default=0)
+        alike = {each.pid for each in swarm}
+        largest = max((each.rss_kb + each.swap_kb for each in allowed if each.pid not in alike), default=0)
         held = sum(each.rss_kb + each.swap_kb for each in swarm)
         if len(swarm) >= SWARM_COUNT and held >= SWARM_TIMES * largest and victim.rss_kb * 10 < held:
             choice.members = tuple(swarm)
@@ -175,10 +181,14 @@ def _is(wanted: str, name: str, parents: Sequence[str]) -> bool:
         return name.endswith((".service", ".scope")) and not (name.startswith("user@") or name == "init.scope")
     if wanted == "session":
         return name.startswith("session-") and name.endswith(".scope")
-    identity = name.removesuffix(".scope").rpartition("-")[2]
-    known = name.startswith(("docker-", "libpod-", "crio-", "cri-containerd-", "lxc.payload.", "nspawn-"))
-    bare = any(
+    if name.startswith(("lxc.payload.", "systemd-nspawn@")):
+        return True
+    prefix, _, identity = name.removesuffix(".scope").rpartition("-")
+    if len(identity) < ENGINE_ID_DIGITS or identity.strip("0123456789abcdef"):
+        return False  # no engine's id: docker-registry.service is none
+    if prefix:
+        return prefix in ("docker", "libpod", "crio", "cri-containerd")
+    return any(
         parent in ("docker", "libpod_parent", "kubepods", "burstable", "besteffort", "lxc", "actions_job")
         for parent in parents[-3:]
     )
-    return (known and not name.startswith("libpod-conmon-")) or (bare and len(identity) >= 32)  # an engine's id

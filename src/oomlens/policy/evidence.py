@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     """(name with its unit, value, "<=" | ">=" | "in", bound)"""
 
 
+def shown(value: float, digits: int, bound: float) -> float:
+    """The value rounded for people; as it is where rounding would make the comparison with its bound another one."""
+    rounded = round(value, digits) if digits else round(value)
+    return rounded if (rounded <= bound, rounded >= bound) == (value <= bound, value >= bound) else value
+
+
 class Verdict:
     """A detector's answer: act now, by this signal, because of these. `strength`: 0 holds, 1 SIGTERM, 2 SIGKILL at once."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from oomlens.policy.detectors import DETECTORS
 from oomlens.policy.detectors.harm import signs as harm_signs
 from oomlens.policy.detectors.thrash import signs as thrash_signs
-from oomlens.policy.evidence import Verdict
+from oomlens.policy.evidence import Verdict, shown
 from oomlens.policy.sample import rate
 from oomlens.policy.settings import level_kb
 from oomlens.policy.state import KILL, SETTLE, TERM, WATCH, State, copy
@@ -26,6 +26,12 @@ STEADY_SECONDS = 2.0
 WARN_SHARE = 0.5
 # After a pause of so many seconds more than was asked for (a suspend, a stopped machine), rates mean nothing.
 PAUSE_SECONDS = 30.0
+# A warning is over when so many times its limit is there.
+RECOVERED_TIMES = 1.25
+# Where everybody stands still all the time, the grace runs faster by so many times.
+GRACE_STALL_TIMES = 4.0
+# Swap whose size differs by more than this was added or taken away.
+RESIZED_SHARE = 0.10
 # Below this share of the kill level there is no time left for a grace.
 LAST_SHARE = 0.5
 # The memory of a victim is back when nothing has risen for so long.
@@ -98,6 +104,7 @@ def held_back(before: State, sample: Sample, road: str | None) -> State:
     """After it could not or was not to act (nobody to choose, a dry run): it looks again when the cool-down has passed."""
     state = copy(before)
     _to_settle(state, sample)
+    state.before_kb = sample.available_kb
     state.road = road
     state.thrash_since = state.harm_since = None
     return state
@@ -106,7 +113,7 @@ def held_back(before: State, sample: Sample, road: str | None) -> State:
 def _measure(scope: Scope, state: State, sample: Sample) -> None:
     """Rates, and since when the signs of thrash and harm have held."""
     then = state.sample
-    if then is None or not 0 < sample.seconds - then.seconds < PAUSE_SECONDS or then.total_kb != sample.total_kb:
+    if then is None or not 0 < sample.seconds - then.seconds < PAUSE_SECONDS or _resized(then, sample):
         state.fill_kb_per_second = state.fall_kb_per_second = state.last_fall_kb_per_second = 0.0
         state.falling_since = state.thrash_since = state.harm_since = None
         return
@@ -135,6 +142,15 @@ def _measure(scope: Scope, state: State, sample: Sample) -> None:
             state.harm_since = then.seconds
 
 
+def _resized(then: Sample, sample: Sample) -> bool:
+    """Memory or swap came or went: what is free differs, but nothing was filled. What zram is worth moves a little all the time."""
+    if then.total_kb != sample.total_kb:
+        return True
+    return abs(sample.swap_total_kb - then.swap_total_kb) > RESIZED_SHARE * max(
+        sample.swap_total_kb, then.swap_total_kb
+    )
+
+
 def seconds_left(state: State, sample: Sample) -> float | None:
     """Until memory and swap are gone at the measured rate; None where they do not go."""
     if state.falling_since is None or state.fill_kb_per_second <= 0:
@@ -151,7 +167,7 @@ def _warn(scope: Scope, state: State, sample: Sample) -> list[Decision]:
     if sample.available_kb <= limit and swap_share <= 2 * scope.swap_term:
         evidence = (
             ("available_kb", sample.available_kb, "<=", limit),
-            ("swap_free_share", round(swap_share, 4), "<=", 2 * scope.swap_term),
+            ("swap_free_share", shown(swap_share, 4, 2 * scope.swap_term), "<=", 2 * scope.swap_term),
         )
     elif (
         left is not None
@@ -161,14 +177,15 @@ def _warn(scope: Scope, state: State, sample: Sample) -> list[Decision]:
     ):
         half = int(WARN_SHARE * sample.total_kb)
         evidence = (
-            ("seconds_left", round(left, 1), "<=", scope.warn_seconds),
+            ("seconds_left", shown(left, 1, scope.warn_seconds), "<=", scope.warn_seconds),
             ("available_kb", sample.available_kb, "<=", half),
         )
     if evidence and not state.warned:
         state.warned = True
         return [Decision("warn", "exhaustion", 0, evidence, left)]
-    # Hysteresis: over only when a quarter more than the warning level is there, and it no longer falls.
-    if state.warned and not evidence and sample.available_kb > 1.25 * limit and state.falling_since is None:
+    # Hysteresis: over only when a quarter more than the warning level is there (of memory, or of swap), and it no longer falls.
+    much = sample.available_kb > RECOVERED_TIMES * limit or swap_share > RECOVERED_TIMES * 2 * scope.swap_term
+    if state.warned and not evidence and much and state.falling_since is None:
         state.warned = False
         return [Decision("recovered")]
     return []
@@ -179,22 +196,24 @@ def _follow(scope: Scope, state: State, sample: Sample, *, alive: bool) -> list[
     if not alive:
         _to_settle(state, sample)
         return [Decision("gone", state.road)]
+    then = state.sample
+    seconds = max(0.0, sample.seconds - then.seconds) if then is not None else 0.0
+    if seconds >= PAUSE_SECONDS:
+        state.phase_seconds += seconds  # nobody ran, the victim neither
     elapsed = sample.seconds - state.phase_seconds
     if state.phase == KILL:
         if elapsed >= scope.stuck_seconds:
             _to_settle(state, sample)
             return [Decision("stuck", state.road, value=elapsed)]
         return []
-    then = state.sample
-    seconds = sample.seconds - then.seconds if then is not None else 0.0
     stalled = rate(sample.memory_stall_us, then.memory_stall_us if then is not None else None, seconds)
     # Where everybody stands still all the time, the grace is a fifth as long.
-    state.grace_used += min(seconds, 1.0) * (1 + 4 * min(1.0, (stalled or 0.0) / 1e6))
+    state.grace_used += min(seconds, 1.0) * (1 + GRACE_STALL_TIMES * min(1.0, (stalled or 0.0) / 1e6))
     last = int(level_kb(scope.kill, sample.total_kb) * LAST_SHARE)
     if sample.available_kb <= last:
         evidence: tuple[Evidence, ...] = (("available_kb", sample.available_kb, "<=", last),)
     elif state.grace_used >= scope.grace_seconds:
-        evidence = (("grace_seconds", round(state.grace_used, 2), ">=", scope.grace_seconds),)
+        evidence = (("grace_seconds", shown(state.grace_used, 2, scope.grace_seconds), ">=", scope.grace_seconds),)
     else:
         return []
     state.phase = KILL

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+
+from oomlens.host.service_units import Program, is_below, word
 
 NAME = "oomlens-record.service"
 PATH = f"/etc/systemd/system/{NAME}"
@@ -75,18 +76,6 @@ WantedBy=multi-user.target
 """
 
 
-class UnitError(ValueError):
-    """Something cannot stand in a unit file."""
-
-
-class Program(NamedTuple):
-    """How the recorder is started. places: folders that its code is in. environment: what it needs beyond the command."""
-
-    command: Sequence[str]
-    places: Sequence[str] = ()
-    environment: Mapping[str, str] = {}
-
-
 def unit_text(
     program: Program, *, folder: str = DEFAULT_FOLDER, made: Sequence[str] = (), writable: Sequence[str] = ()
 ) -> str:
@@ -94,8 +83,8 @@ def unit_text(
 
     Raises UnitError where a path holds what a unit file cannot.
     """
-    homes = any(_below(place, ("/home", "/root", "/run/user")) for place in (*program.places, folder, *writable))
-    temporary = any(_below(place, ("/tmp", "/var/tmp")) for place in (*program.places, folder, *writable))  # noqa: S108
+    homes = any(is_below(place, ("/home", "/root", "/run/user")) for place in (*program.places, folder, *writable))
+    temporary = any(is_below(place, ("/tmp", "/var/tmp")) for place in (*program.places, folder, *writable))  # noqa: S108
     if folder.startswith("/var/lib/"):
         places = f"StateDirectory={word(folder.removeprefix('/var/lib/'))}\nStateDirectoryMode=0750\n"
     else:
@@ -115,15 +104,6 @@ def unit_text(
     )
 
 
-def word(text: str) -> str:
-    """A word of a unit file's line: quoted, with what systemd would replace (% and $) doubled (systemd.syntax(7))."""
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise UnitError(text)
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    plain = text and all(character.isalnum() or character in "/._-+:=,@" for character in text)
-    return escaped if plain else f'"{escaped}"'
-
-
 def is_ours(content: bytes) -> bool:
     """Whether a unit file was written by `oomlens record --install`."""
     return content.decode("utf-8", "replace").startswith(MARK)
@@ -135,7 +115,3 @@ def made_folders(content: bytes) -> list[str]:
         if line.startswith(_MADE):
             return line.removeprefix(_MADE).split(" ")
     return []
-
-
-def _below(place: str, folders: Sequence[str]) -> bool:
-    return any(place == folder or place.startswith(folder + "/") for folder in folders)

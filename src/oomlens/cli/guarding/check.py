@@ -21,10 +21,10 @@ def add_arguments(name: str, actions: argparse._SubParsersAction[argparse.Argume
 
 def run(args: argparse.Namespace, tr: Translate) -> int:
     """Carries it out; exit code 1 where the guard could not act."""
-    from oomlens.cli.guarding.tables import table_of
+    from oomlens.cli.guarding.reading import table_or_say
     from oomlens.guard.check import MISSING, checks, outlooks
 
-    table = table_of(args, tr)
+    table = table_or_say(args, tr)
     if table is None:
         return ExitCode.FAILED
     done, now = checks(table), outlooks(table)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, tr: Translate) -> int:
     """Carries one of them out; returns the exit code."""
-    from oomlens.record.install import InstallError
-    from oomlens.record.unit import UnitError
+    from oomlens.host.service_units import InstallError, UnitError
 
     if str(args.root) == "/" and os.geteuid() != 0:
         say(f"error: {tr('only root may do that; run it with sudo')}")
@@ -38,21 +37,22 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
 
 
 def _install(args: argparse.Namespace, tr: Translate) -> int:
+    from oomlens.host import service_units
     from oomlens.record import install, unit
 
-    if not install.has_systemd(args.root):
+    if not service_units.has_systemd(args.root):
         say(f"error: {tr('this machine is not run by systemd; have your own supervisor start this as root')}:")
-        program = install.this_program(_arguments(args))
+        program = service_units.this_program(["record", *_arguments(args)])
         needed = [f"{name}={value}" for name, value in program.environment.items()]
         say(f"  {shlex.join([*(['env', *needed] if needed else []), *program.command])}")
         return ExitCode.FAILED
-    program = install.this_program(_arguments(args))
+    program = service_units.this_program(["record", *_arguments(args)])
     writable = [str(args.prometheus.absolute().parent)] if args.prometheus is not None else []
     folder = str(args.folder.absolute()) if args.folder is not None else unit.DEFAULT_FOLDER
     text = install.planned_unit(program, args.root, folder, writable)
     sys.stdout.write(f"# {unit.PATH}\n{text}")
     sys.stdout.flush()
-    for place in install.writable_by_others(program):
+    for place in service_units.writable_by_others(program):
         say(tr("warning: {place} may be changed by others than root, and would run as root").format(place=place))
     if not args.yes and not _agreed(tr("Write this and start it?"), tr):
         say(tr("nothing was changed"))

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 _NAMES = {SIGTERM: "TERM", SIGKILL: "KILL"}
 _GROW_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 # A step before the kill gets so long to help, while more than the kill level is left.
 _STEP_SECONDS = 0.5
-_LOGGED = 5
+# So many candidates are told of each decision, so that it can be decided again, also by other rules.
+_LOGGED = 64
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
 _ASIDE_SECONDS = 60.0
@@ -84,8 +86,11 @@ class Acting:
             target.release()
         return target.alive()
 
-    def grow(self, watched: Watched) -> None:
-        """While it is close: what the largest hold, now and then."""
+    def grow(self, watched: Watched, sample: Sample) -> None:
+        """While it is close: what the largest hold, now and then. Not where it falls so quickly that the look would take the time to act."""
+        room = sample.available_kb - level_kb(watched.scope.term, sample.total_kb)
+        if room < watched.state.last_fall_kb_per_second * _LOOK_SECONDS:
+            return
         now = time.monotonic()
         if now - watched.grown_seconds >= _GROW_SECONDS:
             watched.grown_seconds = now
@@ -113,8 +118,6 @@ class Acting:
             left = "" if decision.value is None else f", gone in {decision.value:.0f} s at this rate"
             message = f"memory is running out in {watched.scope.name}: available {sample.available_kb} kB of {sample.total_kb} kB{left}"
             self._emit("warned", watched, message, sample, road=decision.road, evidence=list(decision.evidence))
-            watched.grown_seconds = time.monotonic()
-            self._candidates.remember(watched.reader.pids())
             self._warned.add(watched.scope.name)
             self._take_steps(watched, "warn", sample)
         elif kind == "recovered":
@@ -187,10 +190,11 @@ class Acting:
                 scores = self._candidates.scores(pids)
                 near = sum(1 for score, _ in scores if score >= scores[0][0] - lift)
                 most = max(MOST_CLOSELY, near)
-        found = self._candidates.read(pids, most=most, scanned=scanned)
+        quick = most == MOST_CLOSELY
+        found = self._candidates.read(self._candidates.likely(pids) if quick else pids, most=most, scanned=scanned)
         all_kb = sample.total_kb + sample.swap_total_kb
         now = time.monotonic()
-        stuck = [pid for pid, until in self._stuck.items() if until > now]
+        stuck = self._not_ended()
         limit = reader.cgroup_root or None
 
         def decide(candidates: Sequence[Candidate]) -> Choice:
@@ -201,21 +205,23 @@ class Acting:
 
         choice = decide(found)
         victim = choice.victim
-        # Many more processes than at rest and nobody among them who is large: a fork bomb is seen only in all of them.
-        swarm = (
-            len(pids) > watched.rest_count + _MANY_MORE
-            and victim is not None
-            and victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb
-        )
-        if (victim is None or swarm) and most is not None and len(pids) > most:
-            found = self._candidates.read(pids, most=None, scanned=scanned)
-            choice = decide(found)
+        if victim is None or victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb:
+            # Nobody large among the likely ones: everybody is looked at; where many more run than at rest, closely, for a fork bomb
+            # is seen only in all of it.
+            swarm = len(pids) > watched.rest_count + _MANY_MORE
+            if victim is None or swarm or quick:
+                found = self._candidates.read(pids, most=None if victim is None or swarm else most, scanned=scanned)
+                choice = decide(found)
         if choice.target_cgroup is not None:
             known = {each.pid for each in found}
             more = [pid for pid in self._hierarchy.pids(choice.target_cgroup) if pid not in known]
             others = [self._candidates.one(pid, 0, now) for pid in more]
             choice = decide([*found, *(each for each in others if each is not None)])
         return choice
+
+    def _not_ended(self) -> list[int]:
+        now = time.monotonic()
+        return [pid for pid, until in self._stuck.items() if until > now]
 
     def _take_steps(self, watched: Watched, at: str, sample: Sample, victim: Candidate | None = None) -> bool:
         """Whether one was taken now that may help."""
@@ -312,7 +318,8 @@ class Acting:
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
             passed_over=[{"pid": each.pid, "comm": each.comm, "why": text} for each, text in choice.passed_over],
-            took_ms=took_ms, looked_at=self._candidates.count, reason=why, detail=detail,
+            took_ms=took_ms, looked_at=self._candidates.count, reason=why, ranked=len(choice.ranked), stuck=self._not_ended(),
+            limit_cgroup=watched.reader.cgroup_root or None, detail=detail,
         )  # fmt: skip
 
     def _emit(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Read closely: so many of the highest scores. All of them where a rule can lift one from below.
 MOST_CLOSELY = 16
+# While it is close, everybody's score is read every second; at the decision, only these and whoever is new since.
+_NEAR = 100
+_NEAR_SECONDS = 2.0
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
@@ -33,7 +36,10 @@ class Candidates:
         self._proc = root + "/proc/"
         self._held: dict[int, tuple[float, int]] = {}
         self._scanned: dict[str, tuple[float, int]] = {}
-        self.held_seconds = 0.0
+        self.held_seconds = float("-inf")
+        self._own_pids = _link(self._proc + "self/ns/pid")
+        self._seen: frozenset[int] = frozenset()
+        self._near: frozenset[int] = frozenset()
         self.labels: dict[str, dict[str, str]] = {}
         # (preference, the nearest oom.group, labels) of a cgroup path, for one reading.
         self._known: dict[str, tuple[str, str | None, Mapping[str, str]]] = {}
@@ -65,6 +71,13 @@ class Candidates:
         found.sort(reverse=True)
         self.count = len(found)
         return found
+
+    def likely(self, pids: list[int]) -> list[int]:
+        """The processes that were large a moment ago, and those that have come since; all of them where nobody looked."""
+        if time.monotonic() - self.held_seconds > _NEAR_SECONDS:
+            return pids
+        near, seen = self._near, self._seen
+        return [pid for pid in pids if pid in near or pid not in seen]
 
     def read(self, pids: list[int], *, most: int | None = MOST_CLOSELY, scanned: bool = False) -> list[Candidate]:
         """The candidates among these processes, closely read; most: of how many (None: of all)."""
@@ -101,10 +114,9 @@ class Candidates:
         candidate.uid = number(status, b"Uid:")
         candidate.oom_score_adj = whole(slurp(folder + "/oom_score_adj", 16)) or 0
         candidate.cmdline = text((slurp(folder + "/cmdline", self._command_length) or b"").replace(b"\0", b" ").strip())
-        try:
-            candidate.exe = os.readlink(folder + "/exe")
-        except OSError:
-            candidate.exe = None
+        # In a container of its own a program may lie at any path, also at sshd's.
+        if _link(folder + "/ns/pid") == self._own_pids:
+            candidate.exe = _link(folder + "/exe")
         cgroup = self._hierarchy.of(slurp(folder + "/cgroup", 4096) or b"")
         candidate.cgroup = cgroup
         if cgroup is not None:
@@ -119,7 +131,10 @@ class Candidates:
         now = time.monotonic()
         # Other scopes remember theirs here as well.
         held = {pid: then for pid, then in self._held.items() if now - then[0] < _KEPT_SECONDS}
-        for _, pid in self.scores(pids)[:MOST_CLOSELY]:
+        scores = self.scores(pids)
+        self._seen = frozenset(pids)
+        self._near = frozenset(pid for _, pid in scores[:_NEAR])
+        for _, pid in scores[:MOST_CLOSELY]:
             status = slurp(f"{self._proc}{pid}/status", 4096)
             rss = number(status, b"VmRSS:") if status else None
             if rss is not None and status:
@@ -131,6 +146,8 @@ class Candidates:
         """Nothing is close any more."""
         self._held = {}
         self._scanned = {}
+        self._seen = self._near = frozenset()
+        self.held_seconds = float("-inf")
 
     def _living_thread(self, folder: str) -> bytes:
         try:
@@ -168,6 +185,13 @@ class Candidates:
             return None
         then = self._scanned.setdefault(cgroup, (now, pages))
         return (pages - then[1]) / (now - then[0]) if now > then[0] else None
+
+
+def _link(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
 
 
 def comm_and_start(stat: bytes) -> tuple[str, int | None]:

@@ -149,7 +149,7 @@ class Loop:
         for decision in decisions:
             self.acting.carry_out(watched, decision, sample, before)
         if watched.state.warned and watched.state.phase == WATCH:
-            self.acting.grow(watched)
+            self.acting.grow(watched, sample)
         wait = wait_seconds(watched.scope, watched.state, sample, self.fill_kb, _SWAP_KB_PER_SECOND)
         watched.next_seconds = time.monotonic() + wait
 
@@ -296,6 +296,12 @@ def main(fd: int) -> int:
     while chunk := os.read(fd, 1 << 20):
         content += chunk
     os.close(fd)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)  # the lock is ours, not a hook's
+            except OSError:
+                continue
     table: dict[str, Any] = marshal.loads(content)  # noqa: S302 — written by our own launcher
     del content
     problems = []

@@ -36,6 +36,7 @@ class Watched:
         self.victim: Candidate | None = None
         self.acted_seconds = 0.0
         self.next_seconds = 0.0
+        self.grown_seconds = float("-inf")
         self.oom_kills: int | None = None
         self.trigger = -1
         # Nothing to read: no limit, or the cgroup is not there (yet).

@@ -16,7 +16,7 @@ _RECORD_BYTES = 16 << 10  # larger than any record of /dev/kmsg (CONSOLE_EXT_LOG
 # Who tells of kills in the journal besides the kernel; the entries of all programs may be gigabytes.
 JOURNAL_PROGRAMS = (
     "systemd", "systemd-oomd", "earlyoom", "nohang", "oomd", "kubelet", "k3s", "rke2", "containerd", "dockerd", "crio", "podman",
-    "slurmd", "slurmstepd", "lmkd", "lowmemorykiller",
+    "slurmd", "slurmstepd", "lmkd", "lowmemorykiller", "oomlens-guard",
 )  # fmt: skip
 JOURNAL_FIELDS = (
     "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY", "SYSLOG_PID", "_PID", "_COMM", "_HOSTNAME", "_TRANSPORT",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oomlens.policy.evidence import Verdict
+from oomlens.policy.evidence import Verdict, shown
 from oomlens.policy.settings import level_kb
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def detect(scope: Scope, state: State, sample: Sample) -> Verdict | None:
     if swap_share > scope.swap_term:
         return None
     term, kill = level_kb(scope.term, total), level_kb(scope.kill, total)
-    swap = ("swap_free_share", round(swap_share, 4), "<=", scope.swap_term)
+    swap = ("swap_free_share", shown(swap_share, 4, scope.swap_term), "<=", scope.swap_term)
     if available <= kill and swap_share <= scope.swap_kill:
         return Verdict(ROAD, 2, (("available_kb", available, "<=", kill), swap))
     if available <= term:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oomlens.policy.evidence import Verdict
+from oomlens.policy.evidence import Verdict, shown
 from oomlens.policy.sample import rate
 from oomlens.policy.settings import level_kb
 
@@ -35,9 +35,9 @@ def signs(scope: Scope, then: Sample | None, sample: Sample) -> tuple[str, tuple
         return None
     return worst, (
         ("available_kb", sample.available_kb, "<=", low),
-        ("pages_back_per_second", round(swapped + refaults), ">=", scope.thrash_refaults),
+        ("pages_back_per_second", shown(swapped + refaults, 0, scope.thrash_refaults), ">=", scope.thrash_refaults),
         ("harmed_cgroup", worst, "in", "harm_cgroups"),
-        ("harmed_stalled_share", round(most, 3), ">=", scope.harm_stall),
+        ("harmed_stalled_share", shown(most, 3, scope.harm_stall), ">=", scope.harm_stall),
     )
 
 
@@ -48,5 +48,10 @@ def detect(scope: Scope, state: State, sample: Sample) -> Verdict | None:
     found = signs(scope, state.sample, sample)
     if found is None:
         return None
-    lasted = ("lasted_seconds", round(sample.seconds - state.harm_since, 1), ">=", scope.harm_seconds)
+    lasted = (
+        "lasted_seconds",
+        shown(sample.seconds - state.harm_since, 1, scope.harm_seconds),
+        ">=",
+        scope.harm_seconds,
+    )
     return Verdict(ROAD, 1, (*found[1], lasted))

@@ -7,7 +7,7 @@ but makes no major faults and leaves memory available. Where the kernel has no P
 
 from __future__ import annotations
 
-from oomlens.policy.evidence import Verdict
+from oomlens.policy.evidence import Verdict, shown
 from oomlens.policy.sample import rate
 from oomlens.policy.settings import level_kb
 
@@ -46,14 +46,14 @@ def signs(scope: Scope, then: Sample | None, sample: Sample) -> tuple[Evidence, 
         return None
     return (
         ("available_kb", sample.available_kb, "<=", low),
-        ("pages_back_per_second", round(back), ">=", scope.thrash_refaults),
+        ("pages_back_per_second", shown(back, 0, scope.thrash_refaults), ">=", scope.thrash_refaults),
         (
             "major_faults_per_second",
-            round(faults),
+            shown(faults, 0, MAJOR_FAULTS_PER_SECOND if known else MAJOR_FAULTS_WITHOUT_PSI),
             ">=",
             MAJOR_FAULTS_PER_SECOND if known else MAJOR_FAULTS_WITHOUT_PSI,
         ),
-        *((("stalled_share", round(max(known), 3), ">=", scope.thrash_stall),) if known else ()),
+        *((("stalled_share", shown(max(known), 3, scope.thrash_stall), ">=", scope.thrash_stall),) if known else ()),
     )
 
 
@@ -64,5 +64,10 @@ def detect(scope: Scope, state: State, sample: Sample) -> Verdict | None:
     found = signs(scope, state.sample, sample)
     if found is None:
         return None
-    lasted = ("lasted_seconds", round(sample.seconds - state.thrash_since, 1), ">=", scope.thrash_seconds)
+    lasted = (
+        "lasted_seconds",
+        shown(sample.seconds - state.thrash_since, 1, scope.thrash_seconds),
+        ">=",
+        scope.thrash_seconds,
+    )
     return Verdict(ROAD, 1, (*found, lasted))

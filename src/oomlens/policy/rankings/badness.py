@@ -4,13 +4,21 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oomlens.policy.candidate import Candidate
 
 NAME = "badness"
 
 
-def terms(candidate: Candidate, all_kb: int, everyone: tuple[Candidate, ...]) -> tuple[tuple[str, int], ...]:
-    """In thousandths of all memory and swap."""
+def gather(everyone: tuple[Candidate, ...]) -> Mapping[str, float]:
+    """Nothing: each counts by itself."""
     del everyone
+    return {}
+
+
+def terms(candidate: Candidate, all_kb: int, known: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
+    """In thousandths of all memory and swap."""
+    del known
     held = (candidate.rss_kb + candidate.swap_kb) * 1000 // max(1, all_kb)
     return (("held", held), ("oom_score_adj", candidate.oom_score_adj))

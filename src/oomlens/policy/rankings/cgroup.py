@@ -6,19 +6,26 @@ from oomlens.policy.rankings import badness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oomlens.policy.candidate import Candidate
 
 NAME = "cgroup"
 
 
-def terms(candidate: Candidate, all_kb: int, everyone: tuple[Candidate, ...]) -> tuple[tuple[str, int], ...]:
+def gather(everyone: tuple[Candidate, ...]) -> Mapping[str, float]:
+    """What each cgroup's processes hold, in kB."""
+    held: dict[str, float] = {}
+    for each in everyone:
+        if each.cgroup is not None:
+            held[each.cgroup] = held.get(each.cgroup, 0) + each.rss_kb + each.swap_kb
+    return held
+
+
+def terms(candidate: Candidate, all_kb: int, known: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
     """As badness, and the rest of its cgroup."""
-    base = badness.terms(candidate, all_kb, everyone)
+    base = badness.terms(candidate, all_kb, known)
     if candidate.cgroup is None:
         return base
-    rest = sum(
-        other.rss_kb + other.swap_kb
-        for other in everyone
-        if other.cgroup == candidate.cgroup and other is not candidate
-    )
+    rest = int(known[candidate.cgroup]) - candidate.rss_kb - candidate.swap_kb
     return (*base, ("rest_of_cgroup", rest * 1000 // max(1, all_kb)))

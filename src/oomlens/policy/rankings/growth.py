@@ -6,6 +6,8 @@ from oomlens.policy.rankings import badness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oomlens.policy.candidate import Candidate
 
 NAME = "growth"
@@ -14,9 +16,12 @@ AHEAD_SECONDS = 5.0
 MOST_TIMES_HELD = 2
 
 
-def terms(candidate: Candidate, all_kb: int, everyone: tuple[Candidate, ...]) -> tuple[tuple[str, int], ...]:
+gather = badness.gather
+
+
+def terms(candidate: Candidate, all_kb: int, known: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
     """As badness, and what it grows by."""
-    base = badness.terms(candidate, all_kb, everyone)
+    base = badness.terms(candidate, all_kb, known)
     if not candidate.growth_kb_per_second or candidate.growth_kb_per_second <= 0:
         return base
     grown = int(candidate.growth_kb_per_second * AHEAD_SECONDS) * 1000 // max(1, all_kb)

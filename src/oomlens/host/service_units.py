@@ -1,0 +1,105 @@
+"""What a systemd service of ours is started with, and how its unit is put in place; see systemd.syntax(7), sd_booted(3)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import oomlens
+from oomlens.host.read.tree import below
+from oomlens.host.run import Output, find_program, run_program
+
+Run = Callable[[Sequence[str]], Output]
+
+
+class InstallError(Exception):
+    """Why nothing was changed. reference: kebab-case, stable; detail: what it is about."""
+
+    def __init__(self, reference: str, detail: str = "") -> None:
+        super().__init__(f"{reference}: {detail}")
+        self.reference = reference
+        self.detail = detail
+
+
+class UnitError(ValueError):
+    """Something cannot stand in a unit file."""
+
+
+class Program(NamedTuple):
+    """How a service is started. places: folders that its code is in. environment: what it needs beyond the command."""
+
+    command: Sequence[str]
+    places: Sequence[str] = ()
+    environment: Mapping[str, str] = {}
+
+
+def word(text: str) -> str:
+    """A word of a unit file's line: quoted, with what systemd would replace (% and $) doubled (systemd.syntax(7))."""
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+        raise UnitError(text)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    plain = text and all(character.isalnum() or character in "/._-+:=,@" for character in text)
+    return escaped if plain else f'"{escaped}"'
+
+
+def is_below(place: str, folders: Sequence[str]) -> bool:
+    """Whether a place is one of the folders, or inside one."""
+    return any(place == folder or place.startswith(folder + "/") for folder in folders)
+
+
+def this_program(arguments: Sequence[str], run: Run = run_program) -> Program:
+    """How to start this very oomlens from anywhere, by its interpreter: `PATH` and the folder it is started in do not matter.
+
+    arguments: what follows `oomlens`. Raises InstallError where this interpreter cannot start oomlens.
+    """
+    package = Path(oomlens.__file__).resolve().parent.parent
+    # Not resolved: the interpreter of a virtual environment is a link, and knows its environment by its own path.
+    python = os.path.abspath(sys.executable)  # noqa: PTH100 - Path.resolve follows links
+    places = [python, os.path.realpath(python), str(package), sys.prefix, sys.base_prefix]
+    for flags, environment in (["-I"], {}), (["-P"], {"PYTHONPATH": str(package)}):
+        start = [python, *flags]
+        # `env -i`: as systemd would start it, without what this shell has.
+        clean = [
+            find_program("env") or "/usr/bin/env",
+            "-i",
+            *(f"{name}={value}" for name, value in environment.items()),
+        ]
+        found = run([*clean, *start, "-c", "import oomlens; print(oomlens.__file__)"])
+        if found.returncode == 0 and os.path.realpath(found.stdout.strip()) == os.path.realpath(oomlens.__file__):
+            return Program([*start, "-m", "oomlens", *arguments], places, environment)
+    raise InstallError("no-program", python)
+
+
+def has_systemd(root: Path) -> bool:
+    """Whether a machine is run by systemd (sd_booted(3)); below another root, whether it is installed there."""
+    if str(root) == "/":
+        return Path("/run/systemd/system").is_dir()
+    return any(below(root, folder).is_dir() for folder in ("/usr/lib/systemd", "/lib/systemd", "/etc/systemd"))
+
+
+def writable_by_others(program: Program) -> list[str]:
+    """Places of the program that somebody else than root may change: a unit that runs as root must not run their code."""
+    found: list[str] = []
+    for place in program.places:
+        with suppress(OSError):
+            about = os.stat(place)  # noqa: PTH116 - follows links, as the interpreter does
+            if about.st_uid != 0 or about.st_mode & 0o022:
+                found.append(place)
+    return list(dict.fromkeys(found))
+
+
+def systemctl(run: Run, *commands: Sequence[str]) -> list[Output]:
+    """Runs the commands up to the first that fails; nothing where there is no systemctl."""
+    program = find_program("systemctl")
+    if program is None:
+        return []
+    answers: list[Output] = []
+    for command in commands:
+        answers.append(run([program, *command]))
+        if answers[-1].returncode != 0:
+            break
+    return answers
