@@ -143,6 +143,17 @@ def test_a_dry_run_ends_nobody_and_says_whom_it_would(cgroup: Path, inside: Vict
     assert decided["state"]["phase"] == "watch"
 
 
+def test_a_kill_by_the_kernel_is_told(cgroup: Path, inside: Victims, tmp_path: Path) -> None:
+    quiet = _scope(cgroup, warn=NEVER, term=NEVER, kill=NEVER, react_seconds=0.0)
+    with running(table([quiet], run_dir=tmp_path), tmp_path) as guard:
+        guard.wait_until((tmp_path / "state.json").exists, "the first look")
+        leaker = inside.leaking(mib_per_second=2000)
+        assert leaker.wait(timeout=10) == -signal.SIGKILL
+        told = guard.wait_for("kernel-killed", 12)
+    assert kills_in(cgroup) == 1
+    assert told["value"] == 1
+
+
 def test_two_scopes_at_once(cgroup: Path, inside: Victims, tmp_path: Path) -> None:
     with own_memcg(LIMIT) as second, victims(second) as others:
         calm = others.holding(10)
@@ -159,9 +170,9 @@ def test_two_scopes_at_once(cgroup: Path, inside: Victims, tmp_path: Path) -> No
 
 
 def test_a_fork_bomb_ends_as_a_swarm(cgroup: Path, inside: Victims, tmp_path: Path) -> None:
-    innocent = inside.holding(8, code="ctypes.CDLL(None).prctl(15, b'innocent', 0, 0, 0)\n")
-    with running(table([_scope(cgroup)], run_dir=tmp_path), tmp_path) as guard:
-        bomb = inside.start(SWARM, 150, 100, 0.002)
+    innocent = inside.sleeping()
+    with running(table([_scope(cgroup, react_seconds=0.0)], run_dir=tmp_path), tmp_path) as guard:
+        bomb = inside.start(SWARM, 160, 260, 0.002)
         decided = guard.wait_for("decided", 15)
         guard.wait_for("gone", 10)
         assert lives(innocent)
@@ -468,6 +479,8 @@ def test_a_cgroup_that_is_made_later_is_watched_then(cgroup: Path, tmp_path: Pat
                 assert leaker.wait(timeout=5) == -signal.SIGTERM
         finally:
             later.rmdir()
+        time.sleep(0.2)
+        assert guard.stop() == 0  # and it is gone again
 
 
 # Without rights

@@ -84,6 +84,14 @@ class Victims:
         full(process)
         return process
 
+    def sleeping(self) -> Process:
+        """A small one that does nothing."""
+        command = ["sleep", "600"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.started.append(process)
+        (self.folder / "cgroup.procs").write_text(str(process.pid), encoding="ascii")
+        return process
+
     def leaking(
         self, *, code: str = "", mib_per_second: int = 50, most_mib: int = 200, uid: int | None = None
     ) -> Process:

@@ -9,7 +9,7 @@ import select
 import time
 
 from oomlens.guard.loop.acting import Acting
-from oomlens.guard.loop.calls import keep_capabilities, lock_memory
+from oomlens.guard.loop.calls import keep_capabilities, lock_memory, raise_descriptors
 from oomlens.guard.loop.candidates import Candidates, label_table
 from oomlens.guard.loop.cgroups import Group, Hierarchy
 from oomlens.guard.loop.children import Children
@@ -314,6 +314,9 @@ def main(fd: int) -> int:
         problem = put("/proc/self/oom_score_adj", str(table["oom_score_adj"]).encode())
         if problem is not None:
             problems.append(f"oom_score_adj is not {table['oom_score_adj']}: {problem}")
+    problem = raise_descriptors()
+    if problem is not None:
+        problems.append(f"open files are not raised: {problem}")
     if table["lock_memory"]:
         problem = lock_memory()
         if problem is not None:
