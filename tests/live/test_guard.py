@@ -144,7 +144,8 @@ def test_a_dry_run_ends_nobody_and_says_whom_it_would(cgroup: Path, inside: Vict
 
 
 def test_a_kill_by_the_kernel_is_told(cgroup: Path, inside: Victims, tmp_path: Path) -> None:
-    quiet = _scope(cgroup, warn=NEVER, term=NEVER, kill=NEVER, react_seconds=0.0)
+    never: dict[str, Any] = {"warn": NEVER, "term": NEVER, "kill": NEVER, "react_seconds": 0.0, "roads": ["exhaustion"]}
+    quiet = _scope(cgroup, **{**never, "thrash_low": [1.0, None, None]})  # but looked at closely
     with running(table([quiet], run_dir=tmp_path), tmp_path) as guard:
         guard.wait_until((tmp_path / "state.json").exists, "the first look")
         leaker = inside.leaking(mib_per_second=2000)
