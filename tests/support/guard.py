@@ -20,6 +20,19 @@ SOURCE = Path(oomlens.__file__).parent.parent
 PROGRAM = SOURCE / "oomlens/guard/loop/__main__.py"
 NEVER: list[float | int | None] = [0.0, 0, None]
 
+# As that user, though the interpreter may lie where only root can start it. What the change of user took is given back: dumpable.
+_AS_USER = """
+import ctypes, os, sys
+sys.path.append(sys.argv[2])
+from oomlens.guard.loop.run import main
+user = int(sys.argv[3])
+os.setgroups([])
+os.setgid(user)
+os.setuid(user)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+sys.exit(main(int(sys.argv[1])))
+"""
+
 Event = Mapping[str, Any]
 
 
@@ -142,15 +155,13 @@ def running(
     os.lseek(fd, 0, os.SEEK_SET)
     out, errors = folder / "events.jsonl", folder / "stderr.txt"
     with out.open("wb") as file, errors.open("wb") as other:
+        program = [str(PROGRAM), str(fd)] if uid is None else ["-c", _AS_USER, str(fd), str(SOURCE), str(uid)]
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(PROGRAM), str(fd)],
+            [sys.executable, "-I", "-S", *program],
             stdin=subprocess.DEVNULL,
             stdout=file if stdout is None else stdout,
             stderr=other,
             pass_fds=[fd],
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
             env=None if environment is None else dict(environment),
         )
     os.close(fd)

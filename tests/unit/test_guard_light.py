@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ HEAVY = {
 OWN = ("oomlens", "oomlens.guard", "oomlens.policy")
 RSS_KB = 11 << 10
 ANONYMOUS_KB = 4608
+MOST_WAKEUPS_PER_SECOND = 5
 
 _CODE = """
 import sys
@@ -44,6 +46,11 @@ def _rollup(pid: int) -> dict[str, int]:
     return rows
 
 
+def _switches(pid: int) -> int:
+    content = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    return int(content.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
 def test_the_loop_imports_nothing_heavy() -> None:
     loaded = _modules()
     assert "oomlens.guard.loop.run" in loaded
@@ -60,11 +67,28 @@ def test_of_the_product_it_imports_itself_and_the_policy_alone() -> None:
 
 def test_idle_it_holds_no_more_than_it_may(tmp_path: Path) -> None:
     with running(table(run_dir=tmp_path, lock_memory=True), tmp_path) as guard:
-        time.sleep(0.3)
+        guard.wait_until((tmp_path / "state.json").exists, "state.json")
+        before = _switches(guard.pid)
+        time.sleep(1.0)
         held = _rollup(guard.pid)
+        woken = _switches(guard.pid) - before
         assert guard.stop() == 0
     assert held["Rss"] <= RSS_KB, held
     assert held["Anonymous"] <= ANONYMOUS_KB, held
+    assert woken <= MOST_WAKEUPS_PER_SECOND
+
+
+def test_it_may_open_as_many_files_as_a_fork_bomb_has_processes(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        with running(table(run_dir=tmp_path), tmp_path) as guard:
+            lines = Path(f"/proc/{guard.pid}/limits").read_text(encoding="ascii").splitlines()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (line,) = [line for line in lines if line.startswith("Max open files")]
+    assert int(line.split()[3]) == most
 
 
 def test_it_keeps_few_descriptors_and_none_of_its_children_would_get_one(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from oomlens.guard.loop.candidates import Candidates, comm_and_start, label_tabl
 from oomlens.guard.loop.cgroups import Group, Hierarchy
 from oomlens.guard.loop.files import Kept, number, put, slurp, stall_us, whole
 from oomlens.guard.loop.machine import Machine, trigger
+from oomlens.guard.loop.scopes import Watched
 from oomlens.policy.sample import Sample
+from oomlens.policy.settings import Scope
+from support.guard import scope
 
 MEMINFO = {
     "MemTotal": 1000000,
@@ -80,6 +83,25 @@ def test_far_from_the_levels_only_meminfo_is_read(tree: Tree) -> None:
     sample = Machine(tree.root).sample(close=False)
     assert sample is not None
     assert (sample.available_kb, sample.file_refaults, sample.major_faults) == (300000, None, None)
+
+
+def test_now_and_then_it_looks_closely_so_that_a_kill_by_the_kernel_is_seen(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    tree.meminfo(MemAvailable=900000)
+    watched = Watched(Scope(scope()), Machine(tree.root))
+    hierarchy = Hierarchy(tree.root)
+    seen = []
+    for _ in range(8):
+        watched.state.sample = watched.look(hierarchy)
+        assert watched.state.sample is not None
+        seen.append(watched.state.sample.file_refaults is not None)
+        tree("/proc/vmstat", VMSTAT.replace("oom_kill 2", "oom_kill 3"))
+        now[0] += 10.0
+    assert seen == [True, False, False, True, False, False, True, False]
+    assert watched.reader.oom_kills == 3
 
 
 def test_without_memavailable_it_is_free_and_cached_less_shared(tree: Tree) -> None:
@@ -400,6 +422,15 @@ def test_anything_at_all_as_stat_raises_nothing(content: bytes) -> None:
     comm, start = comm_and_start(content)
     assert isinstance(comm, str)
     assert start is None or isinstance(start, int)
+
+
+def test_a_rule_on_the_command_line_sees_past_its_first_words(tree: Tree) -> None:
+    _process(tree, 40)
+    tree("/proc/40/cmdline", b"/bin/java\0" + b"-Dx=1\0" * 200 + b"-jar\0app.jar\0")
+    candidates = _candidates(tree)
+    assert len(candidates.read([40])[0].cmdline) <= 200
+    candidates.serve([{"why": "app", "cmdline": "*-jar app.jar"}])
+    assert candidates.read([40])[0].cmdline.endswith("-jar app.jar")
 
 
 def test_kernel_threads_and_score_zero_are_no_candidates(tree: Tree) -> None:

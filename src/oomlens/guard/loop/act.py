@@ -8,7 +8,7 @@ import select
 
 from oomlens.guard.loop.calls import release_memory
 from oomlens.guard.loop.candidates import comm_and_start
-from oomlens.guard.loop.files import number, put, slurp
+from oomlens.guard.loop.files import number, put, slurp, slurp_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,18 +75,27 @@ class Target:
         """After a SIGKILL by pid: what was started in the cgroup meanwhile gets it too."""
         if self.cgroup is None:
             return
-        for word in (slurp(self.cgroup + "/cgroup.procs", 65536) or b"").split():
-            pid = int(word)
-            if pid not in self._fds and pid > 1:
-                try:
-                    fd = os.pidfd_open(pid)
-                except OSError:
-                    continue
-                self._fds[pid] = fd
-                try:
-                    pidfd_send_signal(fd, SIGKILL)
-                except OSError:
-                    continue
+        opened: dict[int, int] = {}
+        for pid in self._inside() - self._fds.keys():
+            try:
+                opened[pid] = os.pidfd_open(pid)
+            except OSError:
+                continue
+        # Who is still listed now is who was opened, not another one that got the number in between.
+        inside = self._inside() if opened else set()
+        for pid, fd in opened.items():
+            if pid not in inside:
+                os.close(fd)
+                continue
+            self._fds[pid] = fd
+            try:
+                pidfd_send_signal(fd, SIGKILL)
+            except OSError:
+                continue
+
+    def _inside(self) -> set[int]:
+        words = slurp_all(f"{self.cgroup}/cgroup.procs").split()
+        return {int(word) for word in words if word.isdigit()} - {0, 1, os.getpid()}
 
     def alive(self) -> bool:
         """Whether anything of it still runs. A zombie has given its memory back: it counts as gone."""

@@ -9,6 +9,7 @@ from oomlens.guard.loop.act import SIGKILL, SIGTERM, Target
 from oomlens.guard.loop.candidates import MOST_CLOSELY
 from oomlens.policy.candidate import candidate_as_dict, unit_of
 from oomlens.policy.choose import SWARM_EACH_SHARE, choose
+from oomlens.policy.evidence import told
 from oomlens.policy.sample import as_dict
 from oomlens.policy.settings import level_kb
 from oomlens.policy.state import KILL, state_as_dict
@@ -40,6 +41,7 @@ _STEP_SECONDS = 0.5
 _LOGGED = 64
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
+_ASIDE_SECONDS = 60.0
 
 
 class Acting:
@@ -57,18 +59,20 @@ class Acting:
         self._table = table
         self._hierarchy = hierarchy
         self._candidates = candidates
+        candidates.serve([*table["exempt"], *table["weights"]])
         self._events = events
         self._steps = steps
         self._machine = machine
         self._stuck: dict[int, float] = {}
         self._held: dict[str, float] = {}
-        self._rest_count = len(machine.pids())
+        self._warned: set[str] = set()
         self.counts = dict.fromkeys(
             ("warnings", "decisions", "term", "kill", "gone", "stuck", "held_back", "kernel_kills"), 0
         )
 
     def take_table(self, table: dict[str, Any], events: Events) -> None:
         """After a reload."""
+        self._candidates.serve([*table["exempt"], *table["weights"]])
         self._table = table
         self._events = events
 
@@ -108,15 +112,18 @@ class Acting:
         if kind == "act":
             self._act(watched, decision, sample, before)
         elif kind == "escalate":
-            self._signal(watched, SIGKILL, decision, sample)
+            self._escalate(watched, decision, sample)
         elif kind == "warn":
             self.counts["warnings"] += 1
             left = "" if decision.value is None else f", gone in {decision.value:.0f} s at this rate"
             message = f"memory is running out in {watched.scope.name}: available {sample.available_kb} kB of {sample.total_kb} kB{left}"
-            self._emit("warned", watched, message, sample, road=decision.road, evidence=list(decision.evidence))
+            self._emit("warned", watched, message, sample, road=decision.road, evidence=told(decision.evidence))
+            self._warned.add(watched.scope.name)
             self._take_steps(watched, "warn", sample)
         elif kind == "recovered":
-            self._candidates.forget()
+            self._warned.discard(watched.scope.name)
+            if not self._warned:
+                self._candidates.forget()
             self._emit("recovered", watched, f"enough memory again in {watched.scope.name}", sample)
             for path in self._steps.over(watched.scope.name):
                 self._emit("undone", watched, f"undone: {path}", sample, detail=path)
@@ -150,18 +157,24 @@ class Acting:
             return
         folder = self._hierarchy.path(choice.target_cgroup) if choice.target_cgroup else None
         target = Target(choice.members, folder, self._table["root"].rstrip("/"))
-        if not target.pids:
-            # It ended by itself between the look and now: what is left is looked at anew at once.
+        number = SIGKILL if decision.strength > 1 else SIGTERM
+        if not target.pids or not target.signal(number):
+            # It ended by itself between the look and now, or it is not ours to end: what is left is looked at anew at once.
+            reason = "cannot-signal" if target.problem else "vanished"
+            self._set_aside([member.pid for member in choice.members], sample)
             target.close()
-            self._decided("held-back", watched, decision, sample, before, choice, took_ms, reason="vanished")
+            self.counts["held_back"] += 1
+            self._decided(
+                "held-back", watched, decision, sample, before, choice, took_ms, reason=reason, detail=target.problem
+            )
             return
         watched.target, watched.victim, watched.acted_seconds = target, victim, sample.seconds
         for path in self._steps.thaw():
             self._emit("undone", watched, f"undone: {path}", sample, detail=path)
         watched.state = acted(watched.state, sample, decision.road or "exhaustion", decision.strength)
-        self._signal(watched, SIGKILL if decision.strength > 1 else SIGTERM, decision, sample, told=False)
+        self._sent(watched, number)
         self._decided("decided", watched, decision, sample, before, choice, took_ms)
-        self._told(watched, SIGKILL if decision.strength > 1 else SIGTERM, decision, sample)
+        self._told(watched, number, decision, sample)
 
     def choice(self, watched: Watched, sample: Sample, road: str) -> Choice:
         """Whom, of what is there now. Reads closely only as many as can matter."""
@@ -195,7 +208,7 @@ class Acting:
         if victim is None or victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
             # Nobody large among the likely ones: everybody is looked at; where many more run than at rest, closely, for a fork bomb
             # is seen only in all of it.
-            swarm = len(pids) > self._rest_count + _MANY_MORE
+            swarm = len(pids) > watched.rest_count + _MANY_MORE
             if victim is None or swarm or quick:
                 found = self._candidates.read(pids, most=None if victim is None or swarm else most, scanned=scanned)
                 choice = decide(found)
@@ -242,16 +255,22 @@ class Acting:
             helped = helped or (problem is None and row["do"] in ("reclaim", "high", "freeze"))
         return helped
 
-    def _signal(self, watched: Watched, number: int, decision: Decision, sample: Sample, *, told: bool = True) -> None:
-        target = watched.target
-        if target is None:
-            return
-        target.signal(number)
-        if number == SIGKILL:
-            target.release()
+    def _escalate(self, watched: Watched, decision: Decision, sample: Sample) -> None:
+        if watched.target is not None:
+            watched.target.signal(SIGKILL)
+            self._sent(watched, SIGKILL)
+            self._told(watched, SIGKILL, decision, sample)
+
+    def _sent(self, watched: Watched, number: int) -> None:
         self.counts["kill" if number == SIGKILL else "term"] += 1
-        if told:
-            self._told(watched, number, decision, sample)
+        if number == SIGKILL and watched.target is not None:
+            watched.target.release()
+
+    def _set_aside(self, pids: Sequence[int], sample: Sample) -> None:
+        """Not chosen again for a while: it did not end, or could not be told to."""
+        self._stuck = {pid: until for pid, until in self._stuck.items() if until > sample.seconds}
+        for pid in pids:
+            self._stuck[pid] = sample.seconds + _ASIDE_SECONDS
 
     def _told(self, watched: Watched, number: int, decision: Decision, sample: Sample) -> None:
         target, victim = watched.target, watched.victim
@@ -264,7 +283,7 @@ class Acting:
         )
         self._emit(
             "signalled", watched, message, sample, kernel=True, road=decision.road, signal=_NAMES[number], victim=candidate_as_dict(victim),
-            processes=len(target.pids), target_cgroup=target.cgroup, evidence=list(decision.evidence),
+            processes=len(target.pids), target_cgroup=target.cgroup, evidence=told(decision.evidence),
             after_ms=int((sample.seconds - watched.acted_seconds) * 1000), detail=target.problem,
         )  # fmt: skip
 
@@ -274,9 +293,7 @@ class Acting:
             return
         after_ms = int((sample.seconds - watched.acted_seconds) * 1000)
         if kind == "stuck":
-            self._stuck = {victim.pid: sample.seconds + 60.0, **self._stuck}
-            for pid in target.pids:
-                self._stuck[pid] = sample.seconds + 60.0
+            self._set_aside(target.pids, sample)
         self.counts[kind] += 1
         message = f"{victim.pid} ({victim.comm}) " + ("is gone" if kind == "gone" else "does not end")
         self._emit(
@@ -288,7 +305,7 @@ class Acting:
 
     def _decided(
         self, event: str, watched: Watched, decision: Decision, sample: Sample, before: State, choice: Choice, took_ms: float, *,
-        reason: str | None = None,
+        reason: str | None = None, detail: str | None = None,
     ) -> None:  # fmt: skip
         """The whole record of why this one, and all that the pure step had."""
         victim = choice.victim
@@ -300,13 +317,13 @@ class Acting:
             f"{victim.pid} ({victim.comm}), {victim.points} points" if victim else f"nobody: {why}"
         )
         self._emit(
-            event, watched, message, sample, road=decision.road, evidence=list(decision.evidence), state=state_as_dict(before),
-            strength=decision.strength, object=choice.object, target_cgroup=choice.target_cgroup, processes=len(choice.members),
+            event, watched, message, sample, road=decision.road, evidence=told(decision.evidence), state=state_as_dict(before),
+            strength=decision.strength, signal=_NAMES[SIGKILL if decision.strength > 1 else SIGTERM], object=choice.object, target_cgroup=choice.target_cgroup, processes=len(choice.members),
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
             passed_over=[{"pid": each.pid, "comm": each.comm, "why": text} for each, text in choice.passed_over],
             took_ms=took_ms, looked_at=self._candidates.count, reason=why, ranked=len(choice.ranked), stuck=self._not_ended(),
-            limit_cgroup=watched.reader.cgroup_root or None,
+            limit_cgroup=watched.reader.cgroup_root or None, detail=detail,
         )  # fmt: skip
 
     def _emit(

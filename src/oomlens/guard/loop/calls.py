@@ -9,6 +9,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PROCESS_MRELEASE = 448
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_RLIMIT_NOFILE = 7
+_MOST_DESCRIPTORS = 65536
 _CAP_VERSION_3 = 0x20080522
 # include/uapi/linux/capability.h
 CAPABILITIES = {
@@ -21,6 +23,16 @@ def lock_memory() -> str | None:
     """Keeps every page that is touched in memory (mlockall(2), MCL_ONFAULT: 8.6 MB instead of 14); the reason where that failed."""
     if _LIBC.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0:
         return None
+    return os.strerror(ctypes.get_errno())
+
+
+def raise_descriptors() -> str | None:
+    """As many open files as may be: each process that is to end is one, and a fork bomb is thousands; the reason where that failed."""
+    limits = (ctypes.c_ulong * 2)()
+    if _LIBC.getrlimit(_RLIMIT_NOFILE, limits) == 0:
+        limits[0] = max(limits[0], min(limits[1], _MOST_DESCRIPTORS))
+        if _LIBC.setrlimit(_RLIMIT_NOFILE, limits) == 0:
+            return None
     return os.strerror(ctypes.get_errno())
 
 

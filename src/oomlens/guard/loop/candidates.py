@@ -10,7 +10,8 @@ from oomlens.policy.candidate import Candidate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from oomlens.guard.loop.cgroups import Hierarchy
 
@@ -22,6 +23,8 @@ _NEAR_SECONDS = 2.0
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 _PREFERENCES = (("omit", ("trusted.oomd_omit", "user.oomd_omit")), ("avoid", ("trusted.oomd_avoid", "user.oomd_avoid")))
 _COMMAND_LENGTH = 200
+# Where a rule names the command line: what it looks for (`-jar app.jar`) may come after many options.
+_COMMAND_LENGTH_OF_RULES = 4096
 _KEPT_SECONDS = 10.0
 
 
@@ -41,6 +44,12 @@ class Candidates:
         # (preference, the nearest oom.group, labels) of a cgroup path, for one reading.
         self._known: dict[str, tuple[str, str | None, Mapping[str, str]]] = {}
         self.count = 0
+        self._command_length = _COMMAND_LENGTH
+
+    def serve(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """These rules have to be answered."""
+        named = any("cmdline" in rule for rule in rules)
+        self._command_length = _COMMAND_LENGTH_OF_RULES if named else _COMMAND_LENGTH
 
     def scores(self, pids: list[int]) -> list[tuple[int, int]]:
         """(oom_score, pid), the highest first. Those that the kernel would not choose (0) are left out."""
@@ -105,7 +114,7 @@ class Candidates:
         candidate.swap_kb = number(status, b"VmSwap:") or 0
         candidate.uid = number(status, b"Uid:")
         candidate.oom_score_adj = whole(slurp(folder + "/oom_score_adj", 16)) or 0
-        candidate.cmdline = text((slurp(folder + "/cmdline", _COMMAND_LENGTH) or b"").replace(b"\0", b" ").strip())
+        candidate.cmdline = text((slurp(folder + "/cmdline", self._command_length) or b"").replace(b"\0", b" ").strip())
         # In a container of its own a program may lie at any path, also at sshd's.
         if _link(folder + "/ns/pid") == self._own_pids:
             candidate.exe = _link(folder + "/exe")

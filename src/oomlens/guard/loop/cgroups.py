@@ -16,13 +16,15 @@ _MOST_FOLDERS = 4000
 class Hierarchy:
     """Where the memory controller is mounted. v2: "memory.max" and pressure; v1: "memory.limit_in_bytes"."""
 
-    __slots__ = ("mount", "pressure_mount", "v2")
+    __slots__ = ("lowered", "mount", "pressure_mount", "v2")
 
     def __init__(self, root: str = "") -> None:
         base = root + "/sys/fs/cgroup"
         controllers = slurp(base + "/cgroup.controllers") or b""
         self.v2 = b"memory" in controllers.split()
         self.mount = base if self.v2 or not there(base + "/memory") else base + "/memory"
+        # memory.high files that the guard itself has lowered, and what was there: its own brake is no shortage.
+        self.lowered: dict[str, int | None] = {}
         # On a hybrid machine pressure is on the v2 side.
         self.pressure_mount = base if self.v2 else base + "/unified"
 
@@ -163,7 +165,12 @@ class Group:
         if not self._hierarchy.v2:
             limit = whole(slurp(folder + "/memory.limit_in_bytes", 64))
             return None if limit is None or limit >= _UNLIMITED else limit
-        limits = [whole(slurp(f"{folder}/{name}", 64)) for name in ("memory.max", "memory.high")]
+        high = folder + "/memory.high"
+        lowered = self._hierarchy.lowered
+        limits = [
+            whole(slurp(folder + "/memory.max", 64)),
+            lowered[high] if high in lowered else whole(slurp(high, 64)),
+        ]
         known = [limit for limit in limits if limit is not None]
         return min(known) if known else None
 

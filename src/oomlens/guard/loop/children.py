@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import time
 
+from oomlens.guard.loop.files import put
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from signal import SIGPIPE, SIGXFSZ
+else:
+    from _signal import SIGPIPE, SIGXFSZ
 
 _MOST_SECONDS = 30.0
 _MOST_BYTES = 1 << 22
@@ -41,16 +46,16 @@ class Children:
         read, write = os.pipe2(os.O_CLOEXEC)
         try:
             os.set_blocking(write, False)
-            os.write(write, event)  # a pipe holds 64 KiB; an event is far below that
-            pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, read, 0)])
+            if os.write(write, event) != len(event):  # a pipe holds 64 KiB; half an event is of no use to anybody
+                return False
+            pid = spawn(argv, dict(os.environ), [(os.POSIX_SPAWN_DUP2, read, 0)])
         except OSError:
             return False
         finally:
             os.close(write)
             os.close(read)
-        if pid:
-            self._running[pid] = time.monotonic() + _MOST_SECONDS
-        return bool(pid)
+        self._running[pid] = time.monotonic() + _MOST_SECONDS
+        return True
 
     def ask(self, what: str, argv: Sequence[str]) -> bool:
         """Starts a program whose output `answer` has later; False where it is under way already or cannot be started."""
@@ -58,13 +63,19 @@ class Children:
             return False
         read, write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(read, False)
-        pid = self._spawn(argv, [(os.POSIX_SPAWN_DUP2, write, 1)])
-        os.close(write)
-        if not pid:
+        try:
+            pid = spawn(argv, dict(os.environ), [(os.POSIX_SPAWN_DUP2, write, 1)])
+        except OSError:
             os.close(read)
             return False
+        finally:
+            os.close(write)
         self._asked[what] = _Question(pid, read)
         return True
+
+    def asking(self, what: str) -> bool:
+        """Whether the answer is still awaited."""
+        return what in self._asked
 
     def answer(self, what: str) -> bytes | None:
         """What it wrote, b"" where it failed, None while there is no answer."""
@@ -95,11 +106,14 @@ class Children:
             elif time.monotonic() >= until:
                 _end(pid)
 
-    def _spawn(self, argv: Sequence[str], actions: Sequence[tuple[int, int, int]]) -> int:
-        try:
-            return os.posix_spawn(argv[0], list(argv), dict(os.environ), file_actions=actions, setpgroup=0)
-        except OSError:
-            return 0
+
+def spawn(argv: Sequence[str], environment: Mapping[str, str], actions: Sequence[tuple[int, int, int]]) -> int:
+    """A program in its own process group, as an ordinary one: what the guard has for itself (a protected score, SIGPIPE ignored) is not its."""
+    pid = os.posix_spawn(
+        argv[0], list(argv), environment, file_actions=actions, setpgroup=0, setsigdef=[SIGPIPE, SIGXFSZ]
+    )
+    put(f"/proc/{pid}/oom_score_adj", b"0")
+    return pid
 
 
 def _waited(pid: int) -> tuple[int, int]:

@@ -76,6 +76,7 @@ class Events:
         self._regular = False
         # Descriptors whose last line was cut short: the next one begins with a newline, so that only one is lost.
         self._cut: set[int] = set()
+        self._kmsg_asked: bool = table["kmsg"]
         self._kmsg = _opened(table["root"].rstrip("/") + "/dev/kmsg", os.O_WRONLY) if table["kmsg"] else -1
         self._journal = _journal() if table["journal"] else None
         self.lost = 0
@@ -133,16 +134,19 @@ class Events:
             except OSError:
                 self._most_bytes = 0  # it grows on rather than being opened anew for every line
         if self._log < 0:
-            self._log = _opened(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
-            if self._log >= 0:
-                there_now = os.fstat(self._log)
-                self._bytes = there_now.st_size
-                self._regular = there_now.st_mode & 0o170000 == 0o100000  # a device is never renamed
+            self._open_log()
         if self._log < 0:
             self.lost += 1
             return
         self._bytes += len(line)
         self._write(self._log, line)
+
+    def _open_log(self) -> None:
+        self._log = _opened(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
+        if self._log >= 0:
+            there_now = os.fstat(self._log)
+            self._bytes = there_now.st_size
+            self._regular = there_now.st_mode & 0o170000 == 0o100000  # a device is never renamed
 
     def _to_journal(self, event: str, scope: str | None, message: str, record: Mapping[str, Any], line: bytes) -> None:
         victim = record.get("victim") or {}
@@ -164,6 +168,17 @@ class Events:
             self._journal.sendto(b"".join(parts), _JOURNAL)
         except OSError:
             self.lost += 1
+
+    def problems(self) -> list[str]:
+        """Which of the places that were asked for cannot be written to."""
+        found = []
+        if self._kmsg_asked and self._kmsg < 0:
+            found.append("the kernel's log cannot be written to")
+        if self._path and self._log < 0:
+            self._open_log()
+            if self._log < 0:
+                found.append(f"the log cannot be opened: {self._path}")
+        return found
 
     def close(self) -> None:
         """Gives the descriptors back."""

@@ -9,7 +9,7 @@ import select
 import time
 
 from oomlens.guard.loop.acting import Acting
-from oomlens.guard.loop.calls import keep_capabilities, lock_memory
+from oomlens.guard.loop.calls import keep_capabilities, lock_memory, raise_descriptors
 from oomlens.guard.loop.candidates import Candidates, label_table
 from oomlens.guard.loop.cgroups import Group, Hierarchy
 from oomlens.guard.loop.children import Children
@@ -91,16 +91,25 @@ class Loop:
             gone.close()
         for cgroup, scope in wanted:
             known = self.watched.get(scope.name)
-            if known is not None:
+            if known is not None and known.reader.cgroup_root == cgroup and not known.lost:
                 known.scope = scope
+                if known.trigger < 0:
+                    self._arm(known)  # its cgroup was made anew
                 continue
+            if known is not None:
+                self._unregister(known.trigger)
+                known.close()
             reader = Group(self.hierarchy, cgroup) if cgroup else self.machine
             watched = Watched(scope, reader)
-            path = reader.pressure_path if isinstance(reader, Group) else self.root + "/proc/pressure/memory"
-            watched.trigger = trigger(path)
-            if watched.trigger >= 0:
-                self._poll.register(watched.trigger, select.POLLPRI)
+            self._arm(watched)
             self.watched[scope.name] = watched
+
+    def _arm(self, watched: Watched) -> None:
+        reader = watched.reader
+        path = reader.pressure_path if isinstance(reader, Group) else self.root + "/proc/pressure/memory"
+        watched.trigger = trigger(path)
+        if watched.trigger >= 0:
+            self._poll.register(watched.trigger, select.POLLPRI)
 
     def _unregister(self, fd: int) -> None:
         if fd >= 0:
@@ -128,6 +137,7 @@ class Loop:
 
     def _look(self, watched: Watched) -> None:
         sample = watched.look(self.hierarchy)
+        watched.lost = sample is None
         if sample is None:
             watched.next_seconds = time.monotonic() + _FIND_SECONDS
             return
@@ -231,11 +241,11 @@ class Loop:
         """A new table, or the old one where there is none."""
         try:
             table: dict[str, Any] | None = marshal.loads(content) if content else None  # noqa: S302 — our own program's, through our own pipe
-            if table is not None and table["format"] == 1:
+            if table is not None and table["format"] == 1 and self.table.keys() <= table.keys():
                 scopes_of(table, self.hierarchy)
             else:
                 table = None
-        except (ValueError, EOFError, TypeError, KeyError):
+        except (ValueError, EOFError, TypeError, KeyError, AttributeError):
             table = None
         if table is None:
             self.events.emit(
@@ -243,8 +253,10 @@ class Loop:
             )
             return
         self.table = table
+        fresh = Events(table)
+        fresh.lost, fresh.waiting = self.events.lost, self.events.waiting
         self.events.close()
-        self.events = Events(table)
+        self.events = fresh
         self.acting.take_table(table, self.events)
         self.find_scopes()
         self.events.emit("reloaded", None, f"configuration read again: {table['source']}")
@@ -261,7 +273,7 @@ class Loop:
         gc.freeze()
         while not self.ending:
             pause = self.turn()
-            if self.reload:
+            if self.reload and not self.children.asking("reload"):
                 self.reload = False
                 if not self.children.ask("reload", self.table["reload_argv"]):
                     self.take_table(None)
@@ -269,7 +281,7 @@ class Loop:
             if content is not None:
                 self.take_table(content)
             if not self.ending:
-                self.sleep(pause)
+                self.sleep(min(pause, 0.1) if self.children.busy() else pause)
         self.supervisor.say("STOPPING=1")
         for path in self.steps.end():
             self.events.emit("undone", None, f"undone: {path}", detail=path)
@@ -292,14 +304,19 @@ def main(fd: int) -> int:
                 continue
     table: dict[str, Any] = marshal.loads(content)  # noqa: S302 — written by our own launcher
     del content
+    problems = []
     if table["nice"] is not None:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, table["nice"])
-        except OSError:
-            table["nice"] = None
+        except OSError as error:
+            problems.append(f"nice is not {table['nice']}: {error.strerror}")
     if table["oom_score_adj"] is not None:
-        put("/proc/self/oom_score_adj", str(table["oom_score_adj"]).encode())
-    problems = []
+        problem = put("/proc/self/oom_score_adj", str(table["oom_score_adj"]).encode())
+        if problem is not None:
+            problems.append(f"oom_score_adj is not {table['oom_score_adj']}: {problem}")
+    problem = raise_descriptors()
+    if problem is not None:
+        problems.append(f"open files are not raised: {problem}")
     if table["lock_memory"]:
         problem = lock_memory()
         if problem is not None:
@@ -309,6 +326,6 @@ def main(fd: int) -> int:
         problem = keep_capabilities(table["capabilities"])
         if problem is not None:
             problems.append(f"capabilities are not dropped: {problem}")
-    for problem in problems:
+    for problem in problems + loop.events.problems():
         loop.events.emit("failed", None, problem, reason="start", detail=problem)
     return loop.run()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST_SCOPES = 64
 _MOST_HARM = 32
 _HARM_SECONDS = 30.0
+_CLOSE_SECONDS = 30.0
 
 
 class Watched:
@@ -39,6 +40,11 @@ class Watched:
         self.grown_seconds = float("-inf")
         self.oom_kills: int | None = None
         self.trigger = -1
+        # Nothing to read: no limit, or the cgroup is not there (yet).
+        self.lost = False
+        self.grown_seconds = 0.0
+        self._close_seconds = float("-inf")
+        self.rest_count = len(reader.pids())
         self._harm: dict[str, Kept] = {}
         self._harm_seconds = float("-inf")
 
@@ -53,7 +59,11 @@ class Watched:
 
     def look(self, hierarchy: Hierarchy) -> Sample | None:
         """One sample, as close as it has to be."""
-        close = self.close_to_it()
+        now = time.monotonic()
+        # Now and then also where nothing is close: what the kernel killed between two looks is told.
+        close = self.close_to_it() or now - self._close_seconds >= _CLOSE_SECONDS
+        if close:
+            self._close_seconds = now
         harm = self._harmed(hierarchy) if close and "harm" in self.scope.roads else None
         return self.reader.sample(close=close, harm=harm)
 

@@ -6,6 +6,7 @@ import _thread
 import os
 import time
 
+from oomlens.guard.loop.children import spawn
 from oomlens.guard.loop.events import to_json
 from oomlens.guard.loop.files import put, slurp, whole
 
@@ -131,6 +132,8 @@ class Steps:
             self._changed.remove(entry)
             return f"{self._undo_path}: cannot be written"
         problem = put(path, value)
+        if problem is None and path.endswith("/memory.high"):
+            self._hierarchy.lowered[path] = whole(before)
         if problem is not None:
             self._changed.remove(entry)
             self._write_undo()
@@ -140,6 +143,7 @@ class Steps:
         path, before, value, *_ = entry
         if (slurp(path, 64) or b"").strip() == value or path.endswith("/cgroup.freeze"):
             put(path, before)
+        self._hierarchy.lowered.pop(path, None)
         self._changed.remove(entry)
         self._write_undo()
 
@@ -164,7 +168,7 @@ class Steps:
             return error.strerror
         actions = [(os.POSIX_SPAWN_DUP2, null, target) for target in (0, 1, 2)]
         try:
-            pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions, setpgroup=0)
+            pid = spawn(argv, environment, actions)
         except OSError as error:
             return f"{argv[0]}: {error.strerror}"
         finally:
