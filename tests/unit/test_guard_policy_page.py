@@ -80,6 +80,7 @@ def test_the_three_roads() -> None:
         ("Whom", f"less than {percent(choosing.LEAST_SHARE_OTHER_ROADS)} of memory and swap"),
         ("Whom", f"{choosing.SWARM_COUNT} or more processes"),
         ("Whom", f"hold {choosing.SWARM_TIMES:g} times as much"),
+        ("Whom", f"the first of which less than {percent(choosing.SWARM_EACH_SHARE)} of all"),
         ("How", f"grace of {SCOPE['grace_seconds']:g} s runs up to {1 + stepping.GRACE_STALL_TIMES:g} times as fast"),
         ("How", f"With {percent(stepping.LAST_SHARE)} of the kill level left"),
         ("How", f"After {SCOPE['stuck_seconds']:g} s it is stuck"),

@@ -14,9 +14,11 @@ ACTIONS = {
     "check": "check",
     "config": "config",
     "install": "service",
+    "labels": "labels",
     "log": "log",
     "metrics": "metrics",
     "replay": "replay",
+    "restore": "service",
     "tell": "tell",
     "uninstall": "service",
 }

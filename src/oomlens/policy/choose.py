@@ -19,6 +19,9 @@ AVOID_POINTS = -500
 # A fork bomb: so many processes of one name, user and cgroup, that hold this much more than the largest other process.
 SWARM_COUNT = 100
 SWARM_TIMES = 2.0
+# One that holds more than this share of all is no part of a bomb but a leak among many, as in a database whose processes share their memory
+# (which counts in each of them).
+SWARM_EACH_SHARE = 0.10
 # Container engines name by 64 hexadecimal digits, short forms have 32.
 ENGINE_ID_DIGITS = 32
 
@@ -75,7 +78,7 @@ def choose(
         return choice
     choice.victim = victim
     choice.members = (victim,)
-    _widen(scope, choice, everyone, allowed, limit_cgroup)
+    _widen(scope, choice, everyone, allowed, all_kb, limit_cgroup)
     return choice
 
 
@@ -127,7 +130,12 @@ def needs(rules: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _widen(
-    scope: Scope, choice: Choice, everyone: tuple[Candidate, ...], allowed: Sequence[Candidate], limit: str | None
+    scope: Scope,
+    choice: Choice,
+    everyone: tuple[Candidate, ...],
+    allowed: Sequence[Candidate],
+    all_kb: int,
+    limit: str | None,
 ) -> None:
     """From the process to its whole, where that was asked for or the kernel would do so; never over one that may not be ended."""
     victim = choice.victim
@@ -150,7 +158,7 @@ def _widen(
         choice.target_cgroup = target
         choice.object = "cgroup" if wanted == "auto" else wanted
         return
-    if wanted == "auto":
+    if wanted == "auto" and victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
         swarm = [
             each for each in allowed if (each.comm, each.uid, each.cgroup) == (victim.comm, victim.uid, victim.cgroup)
         ]

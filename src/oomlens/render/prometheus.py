@@ -25,7 +25,12 @@ class Metric(NamedTuple):
 
 def exposition(sample: Sample, *, history_bytes: int | None = None) -> str:
     """The text of a whole file; ends with a newline."""
-    return "".join(line for metric in _metrics(sample, history_bytes) for line in _lines(metric))
+    return exposed(_metrics(sample, history_bytes))
+
+
+def exposed(metrics: Iterable[Metric]) -> str:
+    """The text of metrics; one without a known value is left out."""
+    return "".join(line for metric in metrics for line in _lines(metric))
 
 
 def _lines(metric: Metric) -> Iterator[str]:

@@ -8,7 +8,7 @@ import time
 from oomlens.guard.loop.act import SIGKILL, SIGTERM, Target
 from oomlens.guard.loop.candidates import MOST_CLOSELY
 from oomlens.policy.candidate import candidate_as_dict, unit_of
-from oomlens.policy.choose import choose
+from oomlens.policy.choose import SWARM_EACH_SHARE, choose
 from oomlens.policy.sample import as_dict
 from oomlens.policy.settings import level_kb
 from oomlens.policy.state import KILL, state_as_dict
@@ -41,7 +41,6 @@ _LOGGED = 64
 # So many more processes than at rest are looked at all: a fork bomb is found by its number.
 _MANY_MORE = 100
 _ASIDE_SECONDS = 60.0
-_SMALL_SHARE = 0.10
 
 
 class Acting:
@@ -94,7 +93,7 @@ class Acting:
         now = time.monotonic()
         if now - watched.grown_seconds >= _GROW_SECONDS:
             watched.grown_seconds = now
-            self._candidates.remember(watched.reader.pids())
+            self._candidates.remember(watched.reader.pids(), scanned=watched.scope.ranking == "pressure")
 
     def kernel_killed(self, watched: Watched, sample: Sample) -> None:
         """The kernel was quicker: said, for it means that the levels are too low."""
@@ -205,18 +204,22 @@ class Acting:
 
         choice = decide(found)
         victim = choice.victim
-        if victim is None or victim.rss_kb + victim.swap_kb < _SMALL_SHARE * all_kb:
+        if victim is None or victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
             # Nobody large among the likely ones: everybody is looked at; where many more run than at rest, closely, for a fork bomb
             # is seen only in all of it.
             swarm = len(pids) > watched.rest_count + _MANY_MORE
             if victim is None or swarm or quick:
                 found = self._candidates.read(pids, most=None if victim is None or swarm else most, scanned=scanned)
                 choice = decide(found)
-        if choice.target_cgroup is not None:
+        # The whole is ended with all that is in it, so all that is in it is read first: who is to be spared has a score of 0.
+        whole: set[str] = set()
+        while choice.target_cgroup is not None and choice.target_cgroup not in whole:
+            whole.add(choice.target_cgroup)
             known = {each.pid for each in found}
             more = [pid for pid in self._hierarchy.pids(choice.target_cgroup) if pid not in known]
             others = [self._candidates.one(pid, 0, now) for pid in more]
-            choice = decide([*found, *(each for each in others if each is not None)])
+            found = [*found, *(each for each in others if each is not None)]
+            choice = decide(found)
         return choice
 
     def _not_ended(self) -> list[int]:

@@ -90,8 +90,9 @@ class Candidates:
             if candidate is not None:
                 found.append(candidate)
         if scanned:
+            rates = {cgroup: self._scan_rate(cgroup, now) for cgroup in {candidate.cgroup for candidate in found}}
             for candidate in found:
-                candidate.scanned_pages_per_second = self._scan_rate(candidate.cgroup)
+                candidate.scanned_pages_per_second = rates[candidate.cgroup]
         return found
 
     def one(self, pid: int, score: int, now: float) -> Candidate | None:
@@ -126,8 +127,8 @@ class Candidates:
             candidate.growth_kb_per_second = round((rss + candidate.swap_kb - held[1]) / (now - held[0]), 1)
         return candidate
 
-    def remember(self, pids: list[int]) -> None:
-        """What the largest hold now, to know later how they grew."""
+    def remember(self, pids: list[int], *, scanned: bool = False) -> None:
+        """What the largest hold now, to know later how they grew; scanned: also how far reclaim has scanned their cgroups."""
         now = time.monotonic()
         # Other scopes remember theirs here as well.
         held = {pid: then for pid, then in self._held.items() if now - then[0] < _KEPT_SECONDS}
@@ -139,6 +140,8 @@ class Candidates:
             rss = number(status, b"VmRSS:") if status else None
             if rss is not None and status:
                 held[pid] = (now, rss + (number(status, b"VmSwap:") or 0))
+            if scanned:
+                self._scan_rate(self._hierarchy.of(slurp(f"{self._proc}{pid}/cgroup", 4096) or b""), now)
         self._held = held
         self.held_seconds = now
 
@@ -176,15 +179,14 @@ class Candidates:
             self._known[path] = (own or preference, together, self.labels.get(path) or labels)
         return self._known[path]
 
-    def _scan_rate(self, cgroup: str | None) -> float | None:
+    def _scan_rate(self, cgroup: str | None, now: float) -> float | None:
         if cgroup is None:
             return None
-        now = time.monotonic()
         pages = number(slurp(self._hierarchy.path(cgroup) + "/memory.stat", 8192) or b"", b"pgscan ")
         if pages is None:
             return None
         then = self._scanned.setdefault(cgroup, (now, pages))
-        return (pages - then[1]) / (now - then[0]) if now > then[0] else None
+        return (pages - then[1]) / (now - then[0]) if now - then[0] >= 0.1 else None
 
 
 def _link(path: str) -> str | None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+_MOST_ERROR_BYTES = 4096
 # Return codes of `run_program` where there is none of the program's own.
 NOT_FOUND = -1000
 TIMED_OUT = -1001
@@ -79,3 +84,72 @@ def run_program(arguments: Sequence[str], *, given: bytes = b"", timeout_seconds
         return Output(TIMED_OUT, "", f"{arguments[0]}: not ended after {timeout_seconds:.0f} s")
     out, errors = (text.decode("utf-8", "backslashreplace") for text in (done.stdout, done.stderr))
     return Output(done.returncode, out, errors.strip())
+
+
+class Identity(NamedTuple):
+    """Whom a program runs as, with no other groups."""
+
+    uid: int
+    gid: int
+
+
+def run_bounded(
+    arguments: Sequence[str],
+    *,
+    given: bytes = b"",
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+    identity: Identity | None = None,
+) -> Output:
+    """Runs somebody's program with bounds: its output is not kept but for the beginning of what it complains of, it has a
+    process group of its own, and that whole group is ended at the limit. Its own code, or one below 0 as of `run_program`.
+
+    environment: all of it. identity: None: as we are. Never raises for what the program is or does.
+    """
+    # A file, not a pipe: a program that never reads cannot hold us up.
+    words = os.memfd_create("oomlens-given", os.MFD_CLOEXEC)
+    try:
+        os.write(words, given)
+        os.lseek(words, 0, os.SEEK_SET)
+        process = subprocess.Popen(  # noqa: S603 - argument vectors, no shell
+            list(arguments), stdin=words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(environment),
+            cwd="/", start_new_session=True, user=identity.uid if identity else None,
+            group=identity.gid if identity else None, extra_groups=() if identity else None,
+        )  # fmt: skip
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return Output(NOT_FOUND, "", f"{arguments[0]}: {told}")
+    finally:
+        os.close(words)
+    try:
+        return _awaited(process, arguments[0], timeout_seconds)
+    finally:
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def _awaited(process: subprocess.Popen[bytes], name: str, timeout_seconds: float) -> Output:
+    assert process.stderr is not None
+    errors = b""
+    end = time.monotonic() + timeout_seconds
+    pipe: int | None = process.stderr.fileno()
+    handle = os.pidfd_open(process.pid)
+    try:
+        while (left := end - time.monotonic()) > 0:
+            ready, _, _ = select.select([handle] if pipe is None else [handle, pipe], [], [], left)
+            if pipe in ready and pipe is not None:
+                data = os.read(pipe, 4096)
+                errors += data[: _MOST_ERROR_BYTES - len(errors)]
+                if not data:
+                    pipe = None
+            elif handle in ready:  # ended, and what it said was read; who still holds the pipe does not matter
+                process.wait()
+                return Output(process.returncode, "", errors.decode("utf-8", "backslashreplace").strip())
+    finally:
+        os.close(handle)
+    # It is not waited for yet, so its number, which is the group's, cannot be another's.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    return Output(TIMED_OUT, "", f"{name}: not ended after {timeout_seconds:g} s")
