@@ -28,6 +28,8 @@ answers {disk_ms} ms late, every guard with its defaults. Time is virtual (one i
 slower, not different. [bench/guard/README](../bench/guard/README.md) says how it works and what it does not show.
 Measured on: {dates}.
 """
+SLOW = """
+The virtual processor runs 250 million instructions a second, a tenth or less of a real one; the times of `decide` are of it."""
 ONE_ROW = """## One row a guard
 
 Seconds to the leaker's death, in brackets the lowest available MB; **bold**: the kernel had to kill, or nobody did, or somebody innocent died.
@@ -56,7 +58,11 @@ def _targets(rows: Sequence[Mapping[str, Any]], native: Mapping[str, Any]) -> li
     lines.append(["`native.py`", real, f"at most {NATIVE_MOST_MS} ms", f"{native['median_ms']} ms", met])
     innocent = sum(len(killed(row)) for row in ours.values())
     lines.append(["all", "innocent processes killed", "none", innocent, "yes" if ours and not innocent else "**no**"])
-    return ["## What was asked of `oomlens guard`\n", table(("workload", "figure", "asked", "measured", "met"), lines)]
+    return [
+        "## What was asked of `oomlens guard`\n",
+        table(("workload", "figure", "asked", "measured", "met"), lines),
+        SLOW,
+    ]
 
 
 def _guards(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -62,10 +62,10 @@ def warned_before(row: Row) -> float | None:
     return None if signal is None or warned is None else signal - float(warned)
 
 
-def kill_delay(row: Row) -> float | None:
-    """ms from the moment when only 5 % are available to SIGKILL."""
-    signal = first_signal(row, (9,))
-    return None if signal is None or row["below5_s"] < 0 else (signal - float(row["below5_s"])) * 1000
+def signal_delay(row: Row) -> float | None:
+    """ms from the moment when only 10 % are available (the level of SIGTERM) to the first signal."""
+    signal = first_signal(row)
+    return None if signal is None or row["below10_s"] < 0 else (signal - float(row["below10_s"])) * 1000
 
 
 def decision(row: Row) -> float | None:
@@ -95,10 +95,15 @@ TARGETS = (
     Target("forks", "leaker dead", dead, most=1.4, unit=" s"),
     Target("swap", "leaker dead", dead, most=20, unit=" s"),
     Target("healthy", "killed", deaths, most=0, digits=0),
-    Target("decide", "SIGKILL after less than 5 % were available", kill_delay, most=50, unit=" ms", digits=0),
     Target(
-        "decide", "from the look to the first decision (1,000 processes read)", decision, most=50, unit=" ms", digits=0
+        "decide",
+        "from the level crossed to the first signal, 1,000 processes",
+        signal_delay,
+        most=50,
+        unit=" ms",
+        digits=0,
     ),
+    Target("decide", "of it, to choose among them", decision, most=50, unit=" ms", digits=0),
     Target(
         "idle",
         "instructions in a minute of rest",

@@ -11,9 +11,7 @@ struct actor act[1500];
 int nact;
 
 pid_t add(const char *name, pid_t pid) {
-    act[nact].name = name;
-    act[nact].pid = pid;
-    nact++;
+    act[nact++] = (struct actor){ .name = name, .pid = pid };
     return pid;
 }
 
@@ -203,6 +201,7 @@ void run(void) {
     if (!resting) signals_on();
     if (!resting && !fork()) observer();
     background(resting);
+    if (!strcmp(c->work, "container")) box();
     start_guard(c);
     reap(now() + c->settle, 0);
     if (c->has_guard) guard_usage(GUARD_CG, &u0);

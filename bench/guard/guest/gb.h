@@ -109,6 +109,7 @@ void mark(struct marks *m);
 void run(void);
 
 /* works.c, soak.c */
+void box(void);
 pid_t start_work(struct cell *c);
 void soak(struct cell *c);
 

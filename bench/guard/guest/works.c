@@ -33,13 +33,18 @@ static void healthy(double limit) {
     reap(now() + 15, 0);        /* one time round, so that what comes is read again */
 }
 
-/* a leak in a cgroup that has a limit of its own, beside an innocent worker */
-static pid_t container(void) {
+/* a cgroup with a limit of its own and an innocent worker in it, there before the guard starts */
+void box(void) {
     pid_t p;
     mkdir(CG_ROOT "/" BOX_CG, 0755);        /* here, for the worker may run only later */
     if (put(CG_ROOT "/" BOX_CG "/memory.max", "%lu", 128 * MB)) say("NOTE memory.max: %s\n", strerror(errno));
     if (!(p = spawn("worker", BOX_CG, 990))) db(32 * MB);
     add("worker", p);
+    nap(0.5);
+}
+
+static pid_t container(void) {
+    pid_t p;
     if (!(p = spawn("leaker", BOX_CG, 990))) leak(20, 0, 0, 0);
     return add("leaker", p);
 }

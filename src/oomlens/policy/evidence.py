@@ -23,3 +23,11 @@ class Verdict:
         self.road = road
         self.strength = strength
         self.evidence = evidence
+
+
+def told(evidence: tuple[Evidence, ...]) -> list[dict[str, float | int | str | None]]:
+    """For the log."""
+    return [
+        {"name": name, "value": value, "comparison": comparison, "bound": bound}
+        for name, value, comparison, bound in evidence
+    ]

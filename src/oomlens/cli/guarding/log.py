@@ -105,10 +105,19 @@ def _print(log: GuardLog, args: argparse.Namespace, tr: Translate, since: float 
         )
 
     if args.follow:
-        if log.name != "-" and args.last:
+        held: list[GuardEvent] | None = None
+        if args.last and log.name == "journal":
             _write(_last(entries(filter(within, log.events())), args.last), args.format, tr)
-        for arrived in log.arriving():
-            if arrived is not None and within(arrived):
+        elif args.last and log.name != "-":
+            held = []
+        for arrived in log.arriving(held=held is not None):
+            if held is not None:
+                if arrived is not None:
+                    held += [arrived] if within(arrived) else []
+                    continue
+                _write(_last(entries(iter(held)), args.last), args.format, tr)
+                held = None
+            elif arrived is not None and within(arrived):
                 _write([Entry(arrived)], args.format, tr, following=True)
         return
     found = _last(entries(filter(within, log.events())), args.last)

@@ -9,6 +9,7 @@ from oomlens.guard.loop.act import SIGKILL, SIGTERM, Target
 from oomlens.guard.loop.candidates import MOST_CLOSELY
 from oomlens.policy.candidate import candidate_as_dict, unit_of
 from oomlens.policy.choose import SWARM_EACH_SHARE, choose
+from oomlens.policy.evidence import told
 from oomlens.policy.sample import as_dict
 from oomlens.policy.settings import level_kb
 from oomlens.policy.state import KILL, state_as_dict
@@ -116,7 +117,7 @@ class Acting:
             self.counts["warnings"] += 1
             left = "" if decision.value is None else f", gone in {decision.value:.0f} s at this rate"
             message = f"memory is running out in {watched.scope.name}: available {sample.available_kb} kB of {sample.total_kb} kB{left}"
-            self._emit("warned", watched, message, sample, road=decision.road, evidence=list(decision.evidence))
+            self._emit("warned", watched, message, sample, road=decision.road, evidence=told(decision.evidence))
             self._warned.add(watched.scope.name)
             self._take_steps(watched, "warn", sample)
         elif kind == "recovered":
@@ -277,12 +278,12 @@ class Acting:
         assert victim is not None
         swap = f", swap free {sample.swap_free_kb} kB" if sample.swap_total_kb else ""
         message = (
-            f"SIG{_NAMES[number]} to {victim.pid} ({victim.comm}) uid {victim.uid} in {victim.cgroup}: {decision.road}, "
+            f"sending SIG{_NAMES[number]} to {victim.pid} ({victim.comm}) uid {victim.uid} in {victim.cgroup}: {decision.road}, "
             f"available {sample.available_kb} kB of {sample.total_kb} kB{swap}; oom_score {victim.oom_score}, rss {victim.rss_kb} kB"
         )
         self._emit(
             "signalled", watched, message, sample, kernel=True, road=decision.road, signal=_NAMES[number], victim=candidate_as_dict(victim),
-            processes=len(target.pids), target_cgroup=target.cgroup, evidence=list(decision.evidence),
+            processes=len(target.pids), target_cgroup=target.cgroup, evidence=told(decision.evidence),
             after_ms=int((sample.seconds - watched.acted_seconds) * 1000), detail=target.problem,
         )  # fmt: skip
 
@@ -316,8 +317,8 @@ class Acting:
             f"{victim.pid} ({victim.comm}), {victim.points} points" if victim else f"nobody: {why}"
         )
         self._emit(
-            event, watched, message, sample, road=decision.road, evidence=list(decision.evidence), state=state_as_dict(before),
-            strength=decision.strength, object=choice.object, target_cgroup=choice.target_cgroup, processes=len(choice.members),
+            event, watched, message, sample, road=decision.road, evidence=told(decision.evidence), state=state_as_dict(before),
+            strength=decision.strength, signal=_NAMES[SIGKILL if decision.strength > 1 else SIGTERM], object=choice.object, target_cgroup=choice.target_cgroup, processes=len(choice.members),
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
             passed_over=[{"pid": each.pid, "comm": each.comm, "why": text} for each, text in choice.passed_over],

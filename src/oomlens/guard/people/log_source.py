@@ -53,8 +53,8 @@ class GuardLog:
                         yield from self.lines.take(data)
                     yield from self.lines.end()
 
-    def arriving(self) -> Iterator[GuardEvent | None]:
-        """New events as they come; None after each quiet moment."""
+    def arriving(self, *, held: bool = False) -> Iterator[GuardEvent | None]:
+        """New events as they come; None after each quiet moment. held: first those that a file holds, so that none falls between."""
         live: Live
         if self.name == "journal":
             program = _journalctl(["--follow", "--lines=0"])
@@ -62,7 +62,7 @@ class GuardLog:
         elif self.name == "-":
             live = LiveStream(self.name, _Stdin(), sys.stdin.fileno())
         else:
-            live = GrowingFile(self.place)
+            live = GrowingFile(self.place, from_start=held)
         try:
             for arrived in follow([live], poll_seconds=_POLL_SECONDS):
                 if arrived.data:

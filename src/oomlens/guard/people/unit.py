@@ -28,7 +28,8 @@ Conflicts=systemd-oomd.service earlyoom.service nohang.service nohang-desktop.se
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+# sh's own kill: the program is not everywhere.
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 # What it froze or throttled is lifted, also when it was killed.
 ExecStopPost=-{restore}
 {environment}Restart=always
