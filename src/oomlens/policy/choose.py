@@ -8,7 +8,7 @@ from oomlens.policy.rankings import RANKINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from oomlens.policy.settings import Scope
@@ -61,24 +61,25 @@ def choose(
         each.terms = tuple(found)
         each.points = sum(points for _, points in found)
     choice.ranked = tuple(sorted(everyone, key=lambda each: (-each.points, -each.rss_kb, -each.pid)))
-    allowed, passed = [], []
+    victim = None
+    passed = []
     for each in choice.ranked:
         why = why_not(each, exempt, own_pid, stuck)
         if why is None:
-            allowed.append(each)
-        elif not allowed:
-            passed.append((each, why))
+            victim = each
+            break
+        passed.append((each, why))
     choice.passed_over = tuple(passed[:5])
-    if not allowed:
+    if victim is None:
         choice.reason = "nobody-may-be-ended"
         return choice
-    victim = allowed[0]
     if road != "exhaustion" and victim.rss_kb + victim.swap_kb < LEAST_SHARE_OTHER_ROADS * all_kb:
         choice.reason = "nobody-large-enough"
         return choice
     choice.victim = victim
     choice.members = (victim,)
-    _widen(scope, choice, everyone, allowed, all_kb, limit_cgroup)
+    # Only where more than one may be taken is it asked of every one whether it may.
+    _widen(scope, choice, everyone, lambda each: why_not(each, exempt, own_pid, stuck) is None, all_kb, limit_cgroup)
     return choice
 
 
@@ -133,7 +134,7 @@ def _widen(
     scope: Scope,
     choice: Choice,
     everyone: tuple[Candidate, ...],
-    allowed: Sequence[Candidate],
+    may: Callable[[Candidate], bool],
     all_kb: int,
     limit: str | None,
 ) -> None:
@@ -149,9 +150,7 @@ def _widen(
     if target not in (None, "", "/"):
         assert target is not None
         inside = [each for each in everyone if each.cgroup is not None and (each.cgroup + "/").startswith(target + "/")]
-        may = {each.pid for each in allowed}
-        spared = [each for each in inside if each.pid not in may]
-        if spared:
+        if not all(may(each) for each in inside):
             choice.reason = "whole-holds-one-that-is-spared"
             return
         choice.members = tuple(inside)
@@ -159,6 +158,7 @@ def _widen(
         choice.object = "cgroup" if wanted == "auto" else wanted
         return
     if wanted == "auto" and victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
+        allowed = [each for each in everyone if may(each)]
         swarm = [
             each for each in allowed if (each.comm, each.uid, each.cgroup) == (victim.comm, victim.uid, victim.cgroup)
         ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import oomlens
 from oomlens.guard.config.table import Around
+from oomlens.guard.people.restore import restore
 
 Execute = Callable[[str, Sequence[str]], object]
 _CODE = (
@@ -105,6 +106,8 @@ def become_loop(table: Mapping[str, Any], execute: Execute | None = None, loop: 
         with suppress(OSError):
             Path(table["log_file"]).parent.mkdir(parents=True, exist_ok=True)
     lock = take_lock(table["run_dir"])
+    # What a guard that was killed left frozen or throttled; the first change of the new one would forget it.
+    restore(Path(table["run_dir"]), Path(table["root"]))
     descriptor = handed_over(table)
     program = loop or _package() / "guard" / "loop" / "__main__.py"
     try:

@@ -318,8 +318,7 @@ class Acting:
         )
         self._emit(
             event, watched, message, sample, road=decision.road, evidence=told(decision.evidence), state=state_as_dict(before),
-            strength=decision.strength,
-            signal=_NAMES[SIGKILL if decision.strength > 1 else SIGTERM],
+            strength=decision.strength, signal=_NAMES[SIGKILL if decision.strength > 1 else SIGTERM],
             object=choice.object, target_cgroup=choice.target_cgroup, processes=len(choice.members),
             victim=candidate_as_dict(victim) if victim else None, unit=unit_of(victim.cgroup) if victim else None,
             candidates=[candidate_as_dict(each) for each in choice.ranked[: max(_LOGGED, last)]],
