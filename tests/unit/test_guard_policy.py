@@ -415,7 +415,7 @@ def test_the_worth_of_zram_moves_and_nothing_is_forgotten() -> None:
     for second in range(8):
         run.look(
             sample(
-                float(second), 900_000 - 20_000 * second, swap_total_kb=300_000 + 2_000 * second, swap_free_kb=100_000
+                float(second), 580_000 - 20_000 * second, swap_total_kb=300_000 + 2_000 * second, swap_free_kb=100_000
             )
         )
     assert run.state.falling_since == 0.0

@@ -15,7 +15,7 @@ class Scope:
     """The machine (`cgroup` is empty) or a cgroup, and what is asked of it. Built from the table that the configuration gives."""
 
     __slots__ = (
-        "cgroup", "cool_seconds", "grace_seconds", "harm_cgroups", "harm_low", "harm_seconds", "harm_stall", "kill", "name",
+        "_highest", "cgroup", "cool_seconds", "grace_seconds", "harm_cgroups", "harm_low", "harm_seconds", "harm_stall", "kill", "name",
         "object", "ranking", "react_seconds", "roads", "steps", "stuck_seconds", "swap_kill", "swap_term", "term", "thrash_low",
         "thrash_refaults", "thrash_seconds", "thrash_stall", "warn", "warn_seconds",
     )  # fmt: skip
@@ -46,6 +46,14 @@ class Scope:
         self.cool_seconds: float = row["cool_seconds"]
         self.stuck_seconds: float = row["stuck_seconds"]
         self.steps: Sequence[Mapping[str, Any]] = tuple(row["steps"])
+        self._highest = (-1, 0)
+
+    def highest_level_kb(self, total_kb: int) -> int:
+        """Above this no road and no warning looks at what is available. Worked out once a total, for every look asks."""
+        if self._highest[0] != total_kb:
+            levels = (self.warn, self.term, self.thrash_low, self.harm_low)
+            self._highest = (total_kb, max(level_kb(level, total_kb) for level in levels))
+        return self._highest[1]
 
 
 def level_kb(level: Level, total_kb: int) -> int:

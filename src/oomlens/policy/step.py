@@ -24,6 +24,8 @@ SMOOTH_SECONDS = 2.0
 # A rate of loss counts for a warning when it has held so long, and less than half is left.
 STEADY_SECONDS = 2.0
 WARN_SHARE = 0.5
+# A little more than that: so long rates are not measured.
+COMFORT_SHARE = 0.6
 # After a pause of so many seconds more than was asked for (a suspend, a stopped machine), rates mean nothing.
 PAUSE_SECONDS = 30.0
 # A warning is over when so many times its limit is there.
@@ -62,6 +64,11 @@ def step(
     scope: Scope, before: State, sample: Sample, *, alive: bool | None = None
 ) -> tuple[State, tuple[Decision, ...]]:
     """One look further."""
+    if before.phase == WATCH and not before.warned and _comfortable(scope, sample):
+        # Most looks of most machines: nothing can follow from it, and nothing is remembered but the look itself.
+        state = State()
+        state.sample = sample
+        return state, ()
     state = copy(before)
     _measure(scope, state, sample)
     decisions: list[Decision] = []
@@ -76,6 +83,11 @@ def step(
             decisions.append(Decision("act", verdict.road, verdict.strength, verdict.evidence))
     state.sample = sample
     return state, tuple(decisions)
+
+
+def _comfortable(scope: Scope, sample: Sample) -> bool:
+    available = sample.available_kb
+    return available > COMFORT_SHARE * sample.total_kb and available > 1.25 * scope.highest_level_kb(sample.total_kb)
 
 
 def judge(scope: Scope, state: State, sample: Sample) -> Verdict | None:

@@ -6,7 +6,7 @@ import time
 
 from oomlens.guard.loop.cgroups import Group
 from oomlens.guard.loop.files import Kept, stall_us
-from oomlens.policy.settings import Scope, level_kb
+from oomlens.policy.settings import Scope
 from oomlens.policy.state import WATCH, State
 
 TYPE_CHECKING = False
@@ -49,13 +49,11 @@ class Watched:
         self._harm_seconds = float("-inf")
 
     def close_to_it(self) -> bool:
-        """Whether thrash and harm have to be looked for: by the last sample, with a quarter more than their levels."""
+        """Whether thrash and harm have to be looked for: by the last sample, with a quarter more than the highest level."""
         sample = self.state.sample
         if sample is None or self.state.phase != WATCH:
             return True
-        scope = self.scope
-        total = sample.total_kb
-        return sample.available_kb <= 1.25 * max(level_kb(scope.thrash_low, total), level_kb(scope.harm_low, total))
+        return sample.available_kb <= 1.25 * self.scope.highest_level_kb(sample.total_kb)
 
     def look(self, hierarchy: Hierarchy) -> Sample | None:
         """One sample, as close as it has to be."""
