@@ -11,7 +11,7 @@ import pytest
 import oomlens.policy.detectors as detectors
 import oomlens.policy.rankings as rankings
 from oomlens.policy.candidate import Candidate
-from oomlens.policy.choose import SWARM_COUNT, above, why_not
+from oomlens.policy.choose import SWARM_COUNT, SWARM_YOUNG_TICKS, above, why_not
 from support.guard_policy import candidate, chosen
 
 ID = "0123456789abcdef" * 4
@@ -220,8 +220,11 @@ def test_the_root_is_never_taken_whole() -> None:
 
 
 def swarm(count: int) -> list[Candidate]:
-    """So many small ones of one kind; a larger other one."""
-    alike = [candidate(100 + index, 2_000, comm="bomb", uid=1000, cgroup="/u") for index in range(count)]
+    """So many small ones of one kind, just started; others."""
+    alike = [
+        candidate(100 + index, 2_000, comm="bomb", uid=1000, cgroup="/u", start_ticks=90_000 + index)
+        for index in range(count)
+    ]
     return [*alike, candidate(11, 1_900, comm="other"), candidate(12, 2_000, comm="bomb", uid=0, cgroup="/u")]
 
 
@@ -230,6 +233,19 @@ def test_a_fork_bomb_is_taken_whole() -> None:
     assert choice.object == "swarm"
     assert len(choice.members) == SWARM_COUNT
     assert {each.uid for each in choice.members} == {1000}
+
+
+def test_a_larger_bystander_is_not_taken_for_a_bomb() -> None:
+    bystander = candidate(13, 18_000, comm="editor", start_ticks=5)
+    choice = chosen([*swarm(SWARM_COUNT), bystander])
+    assert (choice.object, choice.victim is bystander) == ("swarm", False)
+    assert bystander not in choice.members
+
+
+def test_many_old_ones_are_a_service_and_no_bomb() -> None:
+    old = [candidate(100 + index, 2_000, comm="worker", start_ticks=10_000) for index in range(2 * SWARM_COUNT)]
+    choice = chosen([*old, candidate(13, 1_000, start_ticks=10_001 + SWARM_YOUNG_TICKS)])
+    assert (choice.object, len(choice.members)) == ("process", 1)
 
 
 def test_many_of_a_kind_are_no_bomb_where_something_else_holds_more() -> None:

@@ -19,6 +19,8 @@ AVOID_POINTS = -500
 # A fork bomb: so many processes of one name, user and cgroup, that hold this much more than the largest other process.
 SWARM_COUNT = 100
 SWARM_TIMES = 2.0
+# Started at most a minute before the newest process of all (USER_HZ is 100 everywhere).
+SWARM_YOUNG_TICKS = 6000
 # One that holds more than this share of all is no part of a bomb but a leak among many, as in a database whose processes share their memory
 # (which counts in each of them).
 SWARM_EACH_SHARE = 0.10
@@ -158,16 +160,31 @@ def _widen(
         choice.object = "cgroup" if wanted == "auto" else wanted
         return
     if wanted == "auto" and victim.rss_kb + victim.swap_kb < SWARM_EACH_SHARE * all_kb:
-        allowed = [each for each in everyone if may(each)]
-        swarm = [
-            each for each in allowed if (each.comm, each.uid, each.cgroup) == (victim.comm, victim.uid, victim.cgroup)
-        ]
-        alike = {each.pid for each in swarm}
-        largest = max((each.rss_kb + each.swap_kb for each in allowed if each.pid not in alike), default=0)
-        held = sum(each.rss_kb + each.swap_kb for each in swarm)
-        if len(swarm) >= SWARM_COUNT and held >= SWARM_TIMES * largest and victim.rss_kb * 10 < held:
-            choice.members = tuple(swarm)
-            choice.object = "swarm"
+        _swarm(choice, [each for each in everyone if may(each)])
+
+
+def _swarm(choice: Choice, allowed: Sequence[Candidate]) -> None:
+    """A fork bomb instead of the largest bystander: the many alike that together hold far more than anybody else."""
+    newest = max((each.start_ticks or 0 for each in allowed), default=0)
+    alike: dict[tuple[str, int | None, str | None], list[Candidate]] = {}
+    for each in allowed:
+        if each.start_ticks is None or each.start_ticks < newest - SWARM_YOUNG_TICKS:
+            continue  # a bomb is young; a database's many connections, which share what they hold, mostly are not
+        alike.setdefault((each.comm, each.uid, each.cgroup), []).append(each)
+    swarm = max(alike.values(), key=_held, default=[])
+    if len(swarm) < SWARM_COUNT:
+        return
+    inside = {each.pid for each in swarm}
+    largest = max((each.rss_kb + each.swap_kb for each in allowed if each.pid not in inside), default=0)
+    first = max(swarm, key=lambda each: (each.points, each.rss_kb, each.pid))
+    if _held(swarm) >= SWARM_TIMES * largest and first.rss_kb * 10 < _held(swarm):
+        choice.victim = first
+        choice.members = tuple(swarm)
+        choice.object = "swarm"
+
+
+def _held(members: Sequence[Candidate]) -> int:
+    return sum(each.rss_kb + each.swap_kb for each in members)
 
 
 def above(cgroup: str | None, wanted: str) -> str | None:
