@@ -212,7 +212,7 @@ def _follow(scope: Scope, state: State, sample: Sample, *, alive: bool) -> list[
     seconds = max(0.0, sample.seconds - then.seconds) if then is not None else 0.0
     if seconds >= PAUSE_SECONDS:
         state.phase_seconds += seconds  # nobody ran, the victim neither
-    elapsed = sample.seconds - state.phase_seconds
+    elapsed = max(0.0, sample.seconds - state.phase_seconds)
     if state.phase == KILL:
         if elapsed >= scope.stuck_seconds:
             _to_settle(state, sample)
