@@ -47,10 +47,11 @@ def _read_path(value: object) -> str:
 
 def _read_url(value: object) -> str:
     url = _read_text(value)
-    if url and (not url.startswith(("https://", "http://")) or any(letter.isspace() for letter in url)):
+    # "@/path": the address stands in that file, and so not in the list of processes.
+    if url and (not url.startswith(("https://", "http://", "@/")) or any(letter.isspace() for letter in url)):
         raise WrongError(
             message("{value} is not a web address"),
-            message('begin it with https://, or write "" for none'),
+            message('begin it with https://, or name a file that holds it: "@/etc/oomlens/url"; write "" for none'),
             value=value,
         )
     return url
@@ -192,7 +193,7 @@ RATE = Kind("per second", _rate, {"type": "number", "minimum": 0, "maximum": 1e9
 FLAG = Kind("true | false", _read_flag, {"type": "boolean"})
 TEXT = Kind("text", _read_text, {"type": "string", "maxLength": 4000})
 PATH = Kind("path", _read_path, {"type": "string", "pattern": "^(/.*)?$", "maxLength": 4000})
-URL = Kind("web address", _read_url, {"type": "string", "pattern": r"^(https?://\S+)?$", "maxLength": 4000})
+URL = Kind("web address", _read_url, {"type": "string", "pattern": r"^((https?://|@/)\S+)?$", "maxLength": 4000})
 ARGV = Kind(
     "program and arguments", _read_argv, {"type": "array", "items": {"type": "string"}, "maxItems": _MOST_ITEMS}
 )

@@ -21,8 +21,9 @@ Table = dict[str, Any]
 FORMAT = 1
 # Powers of two from 16 MiB to 16 TiB: limits are straight lines with at most two bends. The usual sizes first, for they are named.
 _TOTALS_KB = tuple(1 << power for power in (*range(22, 35), *range(21, 13, -1)))
-# The loop keeps these: signals, other users' programs and files of /proc, PSI windows and oom_score_adj. (capabilities(7))
-_CAPABILITIES = ["kill", "sys_ptrace", "sys_resource"]
+# The loop keeps these: signals, other users' programs and files of /proc, PSI windows and oom_score_adj, and cgroups that belong
+# to a user (cgroup.freeze and cgroup.kill of a session). (capabilities(7))
+_CAPABILITIES = ["kill", "sys_ptrace", "sys_resource", "dac_override"]
 
 
 class Around(NamedTuple):

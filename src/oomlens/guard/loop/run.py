@@ -33,7 +33,8 @@ else:
 
 _SWAP_KB_PER_SECOND = 800 * 1024.0
 _STATE_SECONDS = 10.0
-_FIND_SECONDS = 10.0
+# A container made since is watched after so long at most.
+_FIND_SECONDS = 3.0
 _LABEL_SECONDS = 60.0
 # After a trigger fired the memory is on its way: a moment later the figures say more.
 _AFTER_TRIGGER_SECONDS = 0.02

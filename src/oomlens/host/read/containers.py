@@ -57,6 +57,22 @@ class ContainerLabels:
         found = ((names.path, self.of(names)) for names in all_names if names.container_id or names.pod_uid)
         return {path: label for path, label in found if label is not None}
 
+    def own(self, container_id: str) -> dict[str, str]:
+        """The labels that its owner gave a container (Docker's labels, the annotations of its OCI bundle); none where nothing on the disk says."""
+        if not _ID.fullmatch(container_id):
+            return {}
+        for folder in self._docker_folders():
+            entry = _object(folder / "containers" / container_id / "config.v2.json")
+            config = entry.get("Config") if entry is not None else None
+            if isinstance(config, dict):
+                return _texts(config.get("Labels"))
+        for name in _SPEC_FOLDERS:
+            for namespace in _entries(self._root / name):
+                entry = _object(namespace / container_id / "config.json")
+                if entry is not None:
+                    return _texts(entry.get("annotations"))
+        return {}
+
     def of(self, names: CgroupNames) -> ContainerLabel | None:
         """What the container, or the pod, of a cgroup is called; None where nothing on the disk says so. Never raises."""
         key = names.container_id, names.pod_uid
@@ -184,6 +200,10 @@ def _from_tags(
     known = _labelled(container_id, name.lstrip("/") if name is not None else None, image)
     label = known._replace(**{part: text for part, text in said.items() if text is not None})
     return label if label != ContainerLabel(container_id) else None
+
+
+def _texts(tags: Any) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if isinstance(value, str)} if isinstance(tags, dict) else {}
 
 
 def _labelled(container_id: str, name: str | None, image: str | None) -> ContainerLabel:
