@@ -6,6 +6,7 @@ Runs where OOMLENS_SYSTEMD names Debian suites (see support/systemd_vm.py); a su
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,3 +90,48 @@ def test_the_service_acts_in_its_sandbox_and_leaves_no_trace(vm: Guest) -> None:
     vm.lens("guard", "uninstall", "--yes")
     assert vm.run("systemctl is-active oomlens-guard", code=None).out.strip() == "inactive"
     assert vm.run(TREE).out == before
+
+
+CONFIG = """preset = "server"
+
+[choose]
+object = "unit"
+
+[[step]]
+at = "warn"
+do = "freeze"
+for = "3s"
+
+[[step]]
+at = "act"
+do = "high"
+share = "90%"
+"""
+FAMILY = "python3 -c 'import time; time.sleep(900)' & python3 -c 'import time; time.sleep(900)' & exec python3 /usr/local/lib/grow.py 6"
+
+
+def test_a_whole_unit_ends_after_the_steps(vm: Guest) -> None:
+    vm.run("rm -f /var/log/oomlens/guard.jsonl*; mkdir -p /etc/oomlens")
+    vm.write("/etc/oomlens/guard.toml", CONFIG)
+    vm.lens("guard", "install", "--yes")
+    vm.wait_for("systemctl is-active oomlens-guard", "active", seconds=120)
+    kills = kernel_kills(vm)
+    vm.run(
+        f"systemd-run --wait -q --unit=family -p OOMScoreAdjust=0 sh -c {shlex.quote(FAMILY)}", code=None, seconds=600
+    )
+    vm.wait_for(f'grep -c \'"event": "recovered"\' {LOG}', "1", seconds=60)
+    assert kernel_kills(vm) == kills
+    group = "/system.slice/family.service"
+    assert [(row["step"]["do"], row["target_cgroup"]) for row in events(vm, "stepped")] == [
+        ("freeze", group),
+        ("high", group),
+    ]
+    (decided,) = events(vm, "decided")
+    assert (decided["object"], decided["target_cgroup"], decided["processes"]) == ("unit", group, 3)
+    assert decided["victim"]["unit"] == "family.service"
+    # Thawed by its time limit or before the signal: a frozen process cannot end.
+    assert any("cgroup.freeze" in row["detail"] for row in events(vm, "undone"))
+    assert len(events(vm, "gone")) == 1
+    assert json.loads(vm.text("/run/oomlens/guard/undo.json")) == []
+    vm.run("rm -r /etc/oomlens")
+    vm.lens("guard", "uninstall", "--yes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -52,6 +51,8 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
 
 
 def _page(root: Path) -> str:
+    import json
+
     from oomlens.host.read.tree import below
     from oomlens.render.guard_metrics import exposition
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +50,8 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         say(f"error: {told.format(file=visible(name))}")
         return ExitCode.FAILED
     if args.format == "json":
+        import json
+
         sys.stdout.write(json.dumps(_as_dict(log, table), indent=2) + "\n")
     else:
         _write(log, tr)
