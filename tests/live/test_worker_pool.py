@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,25 @@ time.sleep(1000)
 CONF = "# as it was shipped\nbind = '127.0.0.1:0'\nworkers = 12  # many\n"
 
 
+def _grown(cgroup: Path) -> None:
+    """Waits until nobody is killed or grows any more: the first death comes while the others are still small."""
+    before: object = None
+    for _ in range(40):
+        pids = (cgroup / "cgroup.procs").read_text(encoding="ascii").split()
+        now = kills_in(cgroup), len(pids), [_pages(pid) for pid in pids]
+        if now == before:
+            return
+        before = now
+        time.sleep(0.25)
+
+
+def _pages(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return "gone"
+
+
 @contextmanager
 def pool(folder: Path) -> Iterator[int]:
     """Started anew; how often the kernel killed in it."""
@@ -64,6 +84,7 @@ def pool(folder: Path) -> Iterator[int]:
         try:
             assert process.stdout is not None
             process.stdout.readline()
+            _grown(cgroup)
             yield kills_in(cgroup)
         finally:
             for pid in (cgroup / "cgroup.procs").read_text(encoding="ascii").split():
