@@ -30,10 +30,10 @@ def test_taking_it_back_leaves_the_tree_as_it_was(tmp_path: Path, capsys: pytest
     (tmp_path / "etc/systemd").mkdir(parents=True)
     before = tree(tmp_path)
     assert main(["--lang", "en", "guard", "install", "--root", str(tmp_path), "--preset", "desktop", "--yes"]) == 0
-    text = (tmp_path / unit.PATH[1:]).read_text(encoding="utf-8")
+    text = (tmp_path / unit.UNIT.path[1:]).read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
     assert "guard --preset desktop\n" in text
-    assert (tmp_path / unit.LINK[1:]).is_symlink()
+    assert (tmp_path / unit.UNIT.link[1:]).is_symlink()
     assert main(["--lang", "en", "guard", "uninstall", "--root", str(tmp_path), "--yes"]) == 0
     assert tree(tmp_path) == before
     assert main(["--lang", "en", "guard", "uninstall", "--root", str(tmp_path), "--yes"]) == 1
@@ -48,7 +48,7 @@ def test_nothing_is_written_without_a_yes(tmp_path: Path) -> None:
 
 
 def test_a_unit_of_somebody_else_stays(tmp_path: Path) -> None:
-    place = tmp_path / unit.PATH[1:]
+    place = tmp_path / unit.UNIT.path[1:]
     place.parent.mkdir(parents=True)
     place.write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
     with pytest.raises(InstallError, match="foreign-unit"):
@@ -77,12 +77,12 @@ def test_a_path_that_a_unit_cannot_name_is_refused() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    place = tmp_path / unit.NAME
+    place = tmp_path / unit.UNIT.name
     # Programs that are there, for their absence would be told.
     text = unit.unit_text(Program(["/bin/true"]), ["/bin/true"])
     place.write_text(text, encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", str(place)], capture_output=True, text=True, check=False)
-    assert [line for line in done.stderr.splitlines() if unit.NAME in line] == []
+    assert [line for line in done.stderr.splitlines() if unit.UNIT.name in line] == []
 
 
 def left(root: Path, *rows: object) -> Path:

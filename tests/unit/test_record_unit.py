@@ -45,7 +45,7 @@ def test_taking_it_back_leaves_the_tree_as_it_was(tmp_path: Path, folders: Seque
     place = tmp_path / "etc/systemd/system/oomlens-record.service"
     assert place.read_text(encoding="utf-8") == text
     link = tmp_path / "etc/systemd/system/multi-user.target.wants/oomlens-record.service"
-    assert str(link.readlink()) == unit.PATH
+    assert str(link.readlink()) == unit.UNIT.path
     # Once more, with another command: the same folders are remembered.
     again = install.planned_unit(PROGRAM._replace(command=["/bin/x"]), tmp_path, unit.DEFAULT_FOLDER)
     install.install(again, tmp_path)
@@ -98,7 +98,7 @@ def test_what_depends_on_where_the_code_is() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_it_and_finds_it_well_closed(tmp_path: Path) -> None:
-    place = tmp_path / unit.NAME
+    place = tmp_path / unit.UNIT.name
     program = PROGRAM._replace(command=[sys.executable, "-I", "-m", "oomlens", "record"])
     place.write_text(unit.unit_text(program), encoding="utf-8")
     told = subprocess.run(["systemd-analyze", "verify", str(place)], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oomlens.cli import state
-from oomlens.cli.terminal import ExitCode, say
+from oomlens.cli.terminal import ExitCode, agreed, say
 from oomlens.i18n import Translate
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, tr: Translate) -> int:
         sys.stdout.flush()
     if args.dry_run:
         return ExitCode.DONE
-    if not args.yes and not _agreed(args, tr):
+    if not args.yes and not agreed(tr("Carry this out?"), tr, free=args.plan != "-"):
         say(tr("nothing was changed"))
         return ExitCode.FAILED
     return _apply_all(plans, args, tr)
@@ -91,15 +91,6 @@ def _chosen(plans: Sequence[Plan], args: argparse.Namespace) -> list[Plan]:
         if not any(plan.id.startswith(wanted) for plan in plans):
             raise ValueError(f"--only {wanted}: no such plan")
     return [plan for plan in plans if not args.only or any(plan.id.startswith(wanted) for wanted in args.only)]
-
-
-def _agreed(args: argparse.Namespace, tr: Translate) -> bool:
-    if args.plan == "-" or not sys.stdin.isatty():
-        say(tr("there is no terminal to ask on; say --yes to carry it out"))
-        return False
-    sys.stderr.write(f"\n{tr('Carry this out?')} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes", "はい")
 
 
 def _apply_all(plans: Sequence[Plan], args: argparse.Namespace, tr: Translate) -> int:

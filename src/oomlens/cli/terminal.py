@@ -42,6 +42,16 @@ def say(text: str) -> None:
     sys.stderr.write(f"oomlens: {text}\n")
 
 
+def agreed(question: str, tr: Translate, *, free: bool = True) -> bool:
+    """Whether the person says yes. free: standard input is not used for something else; without a terminal nobody can be asked."""
+    if not free or not sys.stdin.isatty():
+        say(tr("there is no terminal to ask on; say --yes to carry it out"))
+        return False
+    sys.stderr.write(f"\n{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "はい")
+
+
 class Progress:
     """A bar on stderr for work that takes longer than a moment; nothing where stderr is no terminal."""
 

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from oomlens.host.read.tree import below
 from oomlens.host.run import Output, run_program
-from oomlens.host.service_units import InstallError, Run, systemctl
+from oomlens.host.service_units import WANTS, InstallError, Run, Unit, systemctl
 from oomlens.host.write.files import make_folders, remove_empty_folders, remove_file, replace_file, sync_folder
-
-
-class Unit(NamedTuple):
-    """A unit of ours. path, wants: below the root. is_ours, made_folders: what its content says of itself."""
-
-    name: str
-    path: str
-    wants: str
-    is_ours: Callable[[bytes], bool]
-    made_folders: Callable[[bytes], list[str]]
 
 
 def folders_to_make(unit: Unit, root: Path) -> list[str]:
     """The folders that installing it makes, or has made. Raises InstallError where the unit is somebody else's."""
     old = _current(unit, root)
     if old is None:
-        parts = [str(part) for part in reversed([Path(unit.wants), *Path(unit.wants).parents])]
+        parts = [str(part) for part in reversed([Path(WANTS), *Path(WANTS).parents])]
         return [part for part in parts if not below(root, part).is_dir()]
     if not unit.is_ours(old):
         raise InstallError("foreign-unit", str(below(root, unit.path)))
@@ -38,7 +26,7 @@ def install(unit: Unit, text: str, root: Path, run: Run = run_program) -> list[O
 
     Gives the programs' answers; the last that failed says what is wrong.
     """
-    place, link = below(root, unit.path), below(root, unit.wants) / unit.name
+    place, link = below(root, unit.path), below(root, WANTS) / unit.name
     make_folders(link.parent)
     replace_file(place, text.encode(), mode=0o644)
     if not link.is_symlink():
@@ -58,7 +46,7 @@ def uninstall(unit: Unit, root: Path, run: Run = run_program) -> list[Output]:
         raise InstallError("foreign-unit", str(below(root, unit.path)))
     live = str(root) == "/"
     answers = systemctl(run, ["stop", unit.name]) if live else []
-    link = below(root, unit.wants) / unit.name
+    link = below(root, WANTS) / unit.name
     if link.is_symlink():
         link.unlink()
     remove_file(below(root, unit.path))

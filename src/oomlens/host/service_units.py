@@ -14,6 +14,8 @@ from oomlens.host.read.tree import below
 from oomlens.host.run import Output, find_program, run_program
 
 Run = Callable[[Sequence[str]], Output]
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+_MADE = "# Folders made for it: "
 
 
 class InstallError(Exception):
@@ -37,6 +39,38 @@ class Program(NamedTuple):
     environment: Mapping[str, str] = {}
 
 
+class Unit(NamedTuple):
+    """A unit file of ours. mark: its first line; with it goes a note of the folders that were made for it, so that they can be taken back."""
+
+    name: str
+    mark: str
+
+    @property
+    def path(self) -> str:
+        """Where it lies, below the root."""
+        return f"/etc/systemd/system/{self.name}"
+
+    @property
+    def link(self) -> str:
+        """What starts it at boot."""
+        return f"{WANTS}/{self.name}"
+
+    def made_note(self, made: Sequence[str]) -> str:
+        """The note's line, as it stands in the unit."""
+        return f"{_MADE}{' '.join(made)}\n" if made else ""
+
+    def is_ours(self, content: bytes) -> bool:
+        """Whether a unit file was written by us."""
+        return content.decode("utf-8", "replace").startswith(self.mark)
+
+    def made_folders(self, content: bytes) -> list[str]:
+        """The folders that were made for a unit, by its own note."""
+        for line in content.decode("utf-8", "replace").splitlines():
+            if line.startswith(_MADE):
+                return line.removeprefix(_MADE).split(" ")
+        return []
+
+
 def word(text: str) -> str:
     """A word of a unit file's line: quoted, with what systemd would replace (% and $) doubled (systemd.syntax(7))."""
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
@@ -49,6 +83,24 @@ def word(text: str) -> str:
 def is_below(place: str, folders: Sequence[str]) -> bool:
     """Whether a place is one of the folders, or inside one."""
     return any(place == folder or place.startswith(folder + "/") for folder in folders)
+
+
+def start_fields(program: Program, places: Sequence[str] = ()) -> dict[str, str]:
+    """What a unit says of its program: command, environment, and which of the private folders it would not be found in (home, tmp).
+
+    places: further folders that it reads or writes. Raises UnitError.
+    """
+    everywhere = (*program.places, *places)
+    homes = any(is_below(place, ("/home", "/root", "/run/user")) for place in everywhere)
+    temporary = any(is_below(place, ("/tmp", "/var/tmp")) for place in everywhere)  # noqa: S108
+    return {
+        "command": " ".join(word(part) for part in program.command),
+        "environment": "".join(
+            f"Environment={word(f'{name}={value}')}\n" for name, value in program.environment.items()
+        ),
+        "home": "read-only" if homes else "yes",
+        "tmp": "no" if temporary else "yes",
+    }
 
 
 def this_program(arguments: Sequence[str], run: Run = run_program) -> Program:

@@ -10,20 +10,18 @@ from oomlens.host.run import Output, run_program
 from oomlens.host.service_units import Program, Run
 from oomlens.record import unit
 
-UNIT = service_files.Unit(unit.NAME, unit.PATH, unit.WANTS, unit.is_ours, unit.made_folders)
-
 
 def planned_unit(program: Program, root: Path, folder: str, writable: Sequence[str] = ()) -> str:
     """The unit's text as it would be installed. Raises InstallError, UnitError."""
-    made = service_files.folders_to_make(UNIT, root)
+    made = service_files.folders_to_make(unit.UNIT, root)
     return unit.unit_text(program, folder=folder, made=made, writable=writable)
 
 
 def install(text: str, root: Path, run: Run = run_program) -> list[Output]:
     """As `service_files.install`."""
-    return service_files.install(UNIT, text, root, run)
+    return service_files.install(unit.UNIT, text, root, run)
 
 
 def uninstall(root: Path, run: Run = run_program) -> list[Output]:
     """As `service_files.uninstall`."""
-    return service_files.uninstall(UNIT, root, run)
+    return service_files.uninstall(unit.UNIT, root, run)

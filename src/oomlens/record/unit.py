@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oomlens.host.service_units import Program, is_below, word
+from oomlens.host.service_units import Program, Unit, start_fields, word
 
-NAME = "oomlens-record.service"
-PATH = f"/etc/systemd/system/{NAME}"
-WANTS = "/etc/systemd/system/multi-user.target.wants"
-LINK = f"{WANTS}/{NAME}"
-# In the unit, so that what was made is known when it is taken back.
-MARK = "# Written by: oomlens record --install"
-_MADE = "# Folders made for it: "
+UNIT = Unit("oomlens-record.service", "# Written by: oomlens record --install")
 DEFAULT_FOLDER = "/var/lib/oomlens/history"
 
 _UNIT = """\
@@ -83,35 +77,17 @@ def unit_text(
 
     Raises UnitError where a path holds what a unit file cannot.
     """
-    homes = any(is_below(place, ("/home", "/root", "/run/user")) for place in (*program.places, folder, *writable))
-    temporary = any(is_below(place, ("/tmp", "/var/tmp")) for place in (*program.places, folder, *writable))  # noqa: S108
     if folder.startswith("/var/lib/"):
         places = f"StateDirectory={word(folder.removeprefix('/var/lib/'))}\nStateDirectoryMode=0750\n"
     else:
         places = f"ReadWritePaths={word(folder)}\n"
     places += "".join(f"ReadWritePaths={word(each)}\n" for each in writable)
     return _UNIT.format(
-        mark=MARK,
-        made=f"{_MADE}{' '.join(made)}\n" if made else "",
+        mark=UNIT.mark,
+        made=UNIT.made_note(made),
         folder=word(folder),
-        command=" ".join(word(part) for part in program.command),
-        environment="".join(f"Environment={word(f'{name}={value}')}\n" for name, value in program.environment.items()),
         places=places,
         # The textfile collector's folder belongs to somebody else.
         capability=" CAP_DAC_OVERRIDE" if writable else "",
-        home="read-only" if homes else "yes",
-        tmp="no" if temporary else "yes",
+        **start_fields(program, (folder, *writable)),
     )
-
-
-def is_ours(content: bytes) -> bool:
-    """Whether a unit file was written by `oomlens record --install`."""
-    return content.decode("utf-8", "replace").startswith(MARK)
-
-
-def made_folders(content: bytes) -> list[str]:
-    """The folders that were made for a unit, by its own note."""
-    for line in content.decode("utf-8", "replace").splitlines():
-        if line.startswith(_MADE):
-            return line.removeprefix(_MADE).split(" ")
-    return []

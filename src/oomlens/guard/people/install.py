@@ -11,8 +11,6 @@ from oomlens.host import service_files
 from oomlens.host.run import Output, run_program
 from oomlens.host.service_units import Program, Run
 
-UNIT = service_files.Unit(unit.NAME, unit.PATH, unit.WANTS, unit.is_ours, unit.made_folders)
-
 
 def needs_of(table: Mapping[str, Any]) -> unit.Needs:
     """What a checked table asks for beyond watching and ending."""
@@ -23,14 +21,14 @@ def needs_of(table: Mapping[str, Any]) -> unit.Needs:
 
 def planned_unit(program: Program, restore: Sequence[str], root: Path, needs: unit.Needs) -> str:
     """The unit's text as it would be installed. Raises InstallError, UnitError."""
-    return unit.unit_text(program, restore, made=service_files.folders_to_make(UNIT, root), needs=needs)
+    return unit.unit_text(program, restore, made=service_files.folders_to_make(unit.UNIT, root), needs=needs)
 
 
 def install(text: str, root: Path, run: Run = run_program) -> list[Output]:
     """As `service_files.install`."""
-    return service_files.install(UNIT, text, root, run)
+    return service_files.install(unit.UNIT, text, root, run)
 
 
 def uninstall(root: Path, run: Run = run_program) -> list[Output]:
     """As `service_files.uninstall`."""
-    return service_files.uninstall(UNIT, root, run)
+    return service_files.uninstall(unit.UNIT, root, run)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from oomlens.host.service_units import Program, is_below, word
+from oomlens.host.service_units import Program, Unit, start_fields, word
 
-NAME = "oomlens-guard.service"
-PATH = f"/etc/systemd/system/{NAME}"
-WANTS = "/etc/systemd/system/multi-user.target.wants"
-LINK = f"{WANTS}/{NAME}"
-# In the unit, so that what was made is known when it is taken back.
-MARK = "# Written by: oomlens guard install"
-_MADE = "# Folders made for it: "
+UNIT = Unit("oomlens-guard.service", "# Written by: oomlens guard install")
 
 _UNIT = """\
 {mark}
@@ -93,35 +87,20 @@ def unit_text(program: Program, restore: Sequence[str], *, made: Sequence[str] =
 
     Raises UnitError where a path holds what a unit file cannot.
     """
-    homes = any(is_below(place, ("/home", "/root", "/run/user")) for place in program.places)
-    temporary = any(is_below(place, ("/tmp", "/var/tmp")) for place in program.places)  # noqa: S108
     capabilities = [*_CAPABILITIES, *(("CAP_SETUID", "CAP_SETGID") if needs.people or needs.programs else ())]
     network = (
         ""
         if needs.network or needs.programs or needs.people
         else "IPAddressDeny=any\nRestrictAddressFamilies=AF_UNIX\n"
     )
+    fields = start_fields(program)
+    if needs.people:
+        fields["home"] = "no"  # the session's bus lies in /run/user
     return _UNIT.format(
-        mark=MARK,
-        made=f"{_MADE}{' '.join(made)}\n" if made else "",
-        command=" ".join(word(part) for part in program.command),
+        mark=UNIT.mark,
+        made=UNIT.made_note(made),
         restore=" ".join(word(part) for part in restore),
-        environment="".join(f"Environment={word(f'{name}={value}')}\n" for name, value in program.environment.items()),
         bounding=f"CapabilityBoundingSet={' '.join(capabilities)}\n",
         network=network,
-        home="no" if needs.people else "read-only" if homes else "yes",
-        tmp="no" if temporary else "yes",
+        **fields,
     )
-
-
-def is_ours(content: bytes) -> bool:
-    """Whether a unit file was written by `oomlens guard install`."""
-    return content.decode("utf-8", "replace").startswith(MARK)
-
-
-def made_folders(content: bytes) -> list[str]:
-    """The folders that were made for a unit, by its own note."""
-    for line in content.decode("utf-8", "replace").splitlines():
-        if line.startswith(_MADE):
-            return line.removeprefix(_MADE).split(" ")
-    return []
