@@ -68,7 +68,7 @@ def outlooks(table: dict[str, Any]) -> list[Outlook]:
     root = table["root"].rstrip("/")
     hierarchy, machine = Hierarchy(root), Machine(root)
     candidates = Candidates(hierarchy, root)
-    acting = Acting(silent, hierarchy, candidates, Events(silent), Steps(hierarchy, table["run_dir"]), machine)
+    acting = Acting(silent, hierarchy, candidates, Events(silent), Steps(hierarchy, table["run_dir"]))
     found = []
     for cgroup, scope in scopes_of(table, hierarchy):
         watched = Watched(scope, Group(hierarchy, cgroup) if cgroup else machine)

@@ -127,11 +127,6 @@ def fits(rule: Mapping[str, Any], each: Candidate) -> bool:
     return True
 
 
-def needs(rules: Sequence[Mapping[str, Any]]) -> set[str]:
-    """What has to be read of every candidate for these rules."""
-    return {key for rule in rules for key in rule}
-
-
 def _widen(
     scope: Scope,
     choice: Choice,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from oomlens.guard.loop.candidates import Candidates
     from oomlens.guard.loop.cgroups import Hierarchy
     from oomlens.guard.loop.events import Events
-    from oomlens.guard.loop.machine import Machine
     from oomlens.guard.loop.scopes import Watched
     from oomlens.guard.loop.steps import Steps
     from oomlens.policy.candidate import Candidate
@@ -54,7 +53,6 @@ class Acting:
         candidates: Candidates,
         events: Events,
         steps: Steps,
-        machine: Machine,
     ) -> None:
         self._table = table
         self._hierarchy = hierarchy
@@ -62,7 +60,6 @@ class Acting:
         candidates.serve([*table["exempt"], *table["weights"]])
         self._events = events
         self._steps = steps
-        self._machine = machine
         self._stuck: dict[int, float] = {}
         self._held: dict[str, float] = {}
         self._warned: set[str] = set()
@@ -180,18 +177,14 @@ class Acting:
         """Whom, of what is there now. Reads closely only as many as can matter."""
         table, scope, reader = self._table, watched.scope, watched.reader
         pids = reader.pids()
-        most: int | None = MOST_CLOSELY
         scanned = scope.ranking == "pressure"
-        if scope.ranking in ("cgroup", "pressure"):
-            most = None
-        else:
-            lift = max((int(rule["points"]) for rule in table["weights"]), default=0)
-            if lift > 0:
-                scores = self._candidates.scores(pids)
-                near = sum(1 for score, _ in scores if score >= scores[0][0] - lift)
-                most = max(MOST_CLOSELY, near)
-        quick = most == MOST_CLOSELY
-        found = self._candidates.read(self._candidates.likely(pids) if quick else pids, most=most, scanned=scanned)
+        lift = max((int(rule["points"]) for rule in table["weights"]), default=0)
+        most: int | None = None if scope.ranking in ("cgroup", "pressure") else MOST_CLOSELY
+        quick = most is not None and lift <= 0
+        scores = self._candidates.scores(self._candidates.likely(pids) if quick else pids)
+        if most is not None and lift > 0:
+            most = max(most, sum(1 for score, _ in scores if score >= scores[0][0] - lift))
+        found = self._candidates.closely(scores[:most], scanned=scanned)
         all_kb = sample.total_kb + sample.swap_total_kb
         now = time.monotonic()
         stuck = self._not_ended()

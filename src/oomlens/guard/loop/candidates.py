@@ -81,11 +81,14 @@ class Candidates:
 
     def read(self, pids: list[int], *, most: int | None = MOST_CLOSELY, scanned: bool = False) -> list[Candidate]:
         """The candidates among these processes, closely read; most: of how many (None: of all)."""
-        scores = self.scores(pids)
+        return self.closely(self.scores(pids)[:most], scanned=scanned)
+
+    def closely(self, scores: list[tuple[int, int]], *, scanned: bool = False) -> list[Candidate]:
+        """The processes of these scores, all else of them read. scanned: also how much reclaim scans of their cgroups."""
         now = time.monotonic()
         self._known = {}
         found = []
-        for score, pid in scores[:most]:
+        for score, pid in scores:
             candidate = self.one(pid, score, now)
             if candidate is not None:
                 found.append(candidate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from oomlens.guard.loop.files import Kept, number, slurp, slurp_all, stall_us, there, whole
+from oomlens.guard.loop.files import Kept, number, page_counters, slurp, slurp_all, stall_us, there, whole
 from oomlens.policy.match import matches
 from oomlens.policy.sample import Sample
 
@@ -109,7 +109,6 @@ class Group:
         self._io = Kept(side + "/io.pressure", 256)
         self._events = own + ("/memory.events" if v2 else "/memory.oom_control")
         self.oom_kills: int | None = None
-        self.total_kb = 0
 
     def sample(self, *, close: bool, harm: dict[str, int] | None = None) -> Sample | None:
         """One look; None where no limit holds it, or it is gone."""
@@ -127,27 +126,17 @@ class Group:
             return None
         available, limit, folder, content = tightest
         swap_total, swap_free = self._swap(folder, limit)
-        self.total_kb = limit // 1024
         now = time.monotonic()
         if not close:
             return Sample(now, limit // 1024, available // 1024, swap_total // 1024, swap_free // 1024)
-        refaults = number(content, b"workingset_refault_file ")
-        if refaults is None:
-            refaults = number(content, b"workingset_refault ")
         self.oom_kills = number(slurp(self._events) or b"", b"oom_kill ")
         return Sample(
             now, limit // 1024, available // 1024, swap_total // 1024, swap_free // 1024,
-            file_refaults=refaults,
-            major_faults=number(content, b"pgmajfault "),
-            swapped_in_pages=number(content, b"pswpin "),
+            **page_counters(content),
             memory_stall_us=stall_us(self._memory.read()),
             io_stall_us=stall_us(self._io.read()),
             harm_stall_us=harm,
         )  # fmt: skip
-
-    def stall(self) -> int | None:
-        """Memory stall alone, while a grace runs."""
-        return stall_us(self._memory.read())
 
     def pids(self) -> list[int]:
         """Every process in it."""

@@ -131,3 +131,13 @@ def there(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def page_counters(content: bytes) -> dict[str, int | None]:
+    """What tells thrash, of /proc/vmstat or a cgroup's memory.stat, by the names of `Sample`. Before 5.9 both kinds of refaults are one."""
+    refaults = number(content, b"workingset_refault_file ")
+    return {
+        "file_refaults": refaults if refaults is not None else number(content, b"workingset_refault "),
+        "major_faults": number(content, b"pgmajfault "),
+        "swapped_in_pages": number(content, b"pswpin "),
+    }

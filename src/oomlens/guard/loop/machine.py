@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from oomlens.guard.loop.files import Kept, number, slurp, stall_us, there, whole
+from oomlens.guard.loop.files import Kept, number, page_counters, slurp, stall_us, there, whole
 from oomlens.policy.sample import Sample
 
 _FAR_SECONDS = 10.0
@@ -28,7 +28,6 @@ class Machine:
         self._zram: dict[str, Kept] = {}
         self._swap_total = -1
         self.oom_kills: int | None = None
-        self.total_kb = 0
 
     @property
     def cgroup_root(self) -> str:
@@ -53,28 +52,18 @@ class Machine:
             self._find_zram()
         if self._zram:
             swap_total, swap_free = self._worth()
-        self.total_kb = total
         now = time.monotonic()
         if not close:
             return Sample(now, total, min(available, total), swap_total, swap_free)
         vmstat = self._vmstat.read()
-        refaults = number(vmstat, b"workingset_refault_file ")
-        if refaults is None:  # before 5.9 both kinds are one
-            refaults = number(vmstat, b"workingset_refault ")
         self.oom_kills = number(vmstat, b"oom_kill ")
         return Sample(
             now, total, min(available, total), swap_total, swap_free,
-            file_refaults=refaults,
-            major_faults=number(vmstat, b"pgmajfault "),
-            swapped_in_pages=number(vmstat, b"pswpin "),
+            **page_counters(vmstat),
             memory_stall_us=stall_us(self._memory.read()),
             io_stall_us=stall_us(self._io.read()),
             harm_stall_us=harm,
         )  # fmt: skip
-
-    def stall(self) -> int | None:
-        """Memory stall alone, while a grace runs."""
-        return stall_us(self._memory.read())
 
     def pids(self) -> list[int]:
         """Every process."""

@@ -52,7 +52,7 @@ class Loop:
         self.events = Events(table)
         self.steps = Steps(self.hierarchy, table["run_dir"])
         self.children = Children()
-        self.acting = Acting(table, self.hierarchy, self.candidates, self.events, self.steps, self.machine)
+        self.acting = Acting(table, self.hierarchy, self.candidates, self.events, self.steps)
         self.supervisor = Supervisor()
         self.watched: dict[str, Watched] = {}
         self.fill_kb = fill_rate_kb(os.cpu_count() or 1)
